@@ -1,1 +1,4 @@
-//! x
+//! HTTP API of Census.
+
+pub mod refusal;
+pub mod submit;

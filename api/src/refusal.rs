@@ -1,0 +1,52 @@
+//! Why a request is refused, in terms of the contract's codes and free of HTTP: only `http/` knows statuses.
+
+use shared::event::FaultCode;
+
+/// A refused request. Nothing was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One of the contract's codes.
+    pub code: RefusalCode,
+    /// A sentence that says what to do.
+    pub detail: String,
+    /// All faults that were found, at most 100.
+    pub errors: Vec<MemberFault>,
+}
+
+/// A fault at one place of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberFault {
+    /// Like `#/events/17/address/city`.
+    pub pointer: String,
+    /// The fault's code.
+    pub code: FaultCode,
+    /// A sentence for a person.
+    pub detail: String,
+}
+
+/// The codes of contract.md §3 that a request's own content can bring about, each with its page under `/problems/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalCode {
+    /// The body is not JSON.
+    BadJson,
+    /// A parameter of path or query cannot be read.
+    BadParameter,
+    /// The body broke off or stalled.
+    IncompleteBody,
+    /// The body, or the number of its events, is over the limit.
+    TooLarge,
+    /// Members are invalid; `errors` says which.
+    Invalid,
+    /// The CSV header misses a column or has one twice.
+    BadCsvHeader,
+    /// There is no record at all.
+    Empty,
+    /// No record is valid.
+    AllRejected,
+    /// The store has no time or no room; trying later helps.
+    Overloaded,
+    /// The commit failed at the disk (P3).
+    StoreOutcomeUnknown,
+    /// A fault of Census itself.
+    Internal,
+}

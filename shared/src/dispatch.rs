@@ -1,0 +1,187 @@
+//! Step 3: undispatched tasks are sent to their queue, confirmed, and marked.
+//!
+//! The store decides what is to be sent; a dispatcher may be nudged by who made something due, and looks on its
+//! own every second. Every process runs one: an `api` sends what it accepted, a worker what it woke, and the
+//! process that holds the rescuer's lease whatever has waited longer than [`SWEEP_AGE`] for anybody.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::job::{Backoff, QueueName};
+use crate::ports::{DispatchStore, DueTask, JobQueue, QueueError, StoreError};
+use crate::wire::Wakeup;
+
+/// Tasks that have been due for this long are sent by the sweeper, whoever should have sent them.
+pub const SWEEP_AGE: Duration = Duration::from_secs(2);
+/// How many tasks are read, sent and marked at a time.
+const BATCH: usize = 1_000;
+/// How often a dispatcher looks without being nudged.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A cheap handle by which others tell the dispatcher that there is something to send.
+#[derive(Clone, Debug, Default)]
+pub struct DispatchHandle {
+    nudges: Arc<[Nudge; QueueName::ALL.len()]>,
+    sweeping: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Default)]
+struct Nudge(Notify);
+
+impl DispatchHandle {
+    /// Says that this process made tasks of the queue due.
+    pub fn nudge(&self, queue: QueueName) {
+        self.of(queue).notify_one();
+    }
+
+    /// Makes this process's dispatcher care for tasks that others made due, or no longer.
+    pub fn sweep(&self, on: bool) {
+        self.sweeping.store(on, Ordering::Relaxed);
+    }
+
+    fn of(&self, queue: QueueName) -> &Notify {
+        let place = QueueName::ALL.iter().position(|name| *name == queue);
+        &self.nudges[place.expect("ALL holds every queue")].0
+    }
+}
+
+/// Sends what is due.
+pub struct Dispatcher {
+    store: Arc<dyn DispatchStore>,
+    queue: Arc<dyn JobQueue>,
+    handle: DispatchHandle,
+}
+
+/// A round that did not get through; the next one tries again.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error("the store did not say what is due")]
+    Store(#[from] StoreError),
+    #[error("the queue did not take what is due")]
+    Queue(#[from] QueueError),
+    #[error("{unconfirmed} of {sent} wake-ups were not confirmed")]
+    Unconfirmed { unconfirmed: usize, sent: usize },
+}
+
+impl Dispatcher {
+    /// A dispatcher of all queues; `handle` is given to those who make tasks due.
+    #[must_use]
+    pub fn new(store: Arc<dyn DispatchStore>, queue: Arc<dyn JobQueue>, handle: DispatchHandle) -> Self {
+        Self { store, queue, handle }
+    }
+
+    /// Runs until `shutdown`, each queue on its own so that a full window of one does not hold up another (P5).
+    pub async fn run(self, shutdown: CancellationToken) {
+        let this = Arc::new(self);
+        let tracker = TaskTracker::new();
+        for queue in QueueName::ALL {
+            let this = Arc::clone(&this);
+            let shutdown = shutdown.clone();
+            tracker.spawn(async move { this.run_queue(queue, shutdown).await });
+        }
+        tracker.close();
+        tracker.wait().await;
+    }
+
+    async fn run_queue(&self, queue: QueueName, shutdown: CancellationToken) {
+        let mut connections = self.queue.connections();
+        let mut failures = 0;
+        let mut own_work = true;
+        loop {
+            let round = async {
+                if own_work {
+                    self.send_due(queue, Duration::ZERO).await?;
+                }
+                if self.handle.sweeping.load(Ordering::Relaxed) {
+                    self.resend_lost(queue, connections.has_changed().unwrap_or(false)).await?;
+                    connections.mark_unchanged();
+                    self.send_due(queue, if own_work { Duration::ZERO } else { SWEEP_AGE }).await?;
+                }
+                Ok::<_, RoundError>(())
+            };
+            let pause = match tokio::select! { round = round => round, () = shutdown.cancelled() => return } {
+                Ok(()) => {
+                    if failures > 0 {
+                        tracing::info!(queue = %queue, "dispatch goes on");
+                    }
+                    failures = 0;
+                    self.pause(queue).await
+                }
+                Err(error) => {
+                    failures += 1;
+                    let pause = Backoff::RECONNECT.draw(failures);
+                    if failures == 1 {
+                        tracing::warn!(
+                            queue = %queue, error = &error as &dyn std::error::Error,
+                            "dispatch is held up and will be tried again"
+                        );
+                    }
+                    pause
+                }
+            };
+            own_work = tokio::select! {
+                () = self.handle.of(queue).notified() => true,
+                // What could not be sent stays our own work until it was.
+                () = tokio::time::sleep(pause) => failures > 0 || pause < LOOK_EVERY,
+                () = shutdown.cancelled() => return,
+            };
+        }
+    }
+
+    /// Sends batches until nothing is due or the window is full.
+    async fn send_due(&self, queue: QueueName, min_age: Duration) -> Result<(), RoundError> {
+        loop {
+            let due = self.store.due(queue, BATCH, min_age).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let full_batch = due.len() == BATCH;
+            let wakeups: Vec<_> =
+                due.iter().map(|due| Wakeup { task: due.task, trace: due.trace.child() }).collect();
+            let sent = wakeups.len();
+            let confirmed = self.queue.send(queue, wakeups).await?;
+            let marks: Vec<DueTask> =
+                due.into_iter().zip(confirmed).filter_map(|(due, confirmed)| confirmed.then_some(due)).collect();
+            let unconfirmed = sent - marks.len();
+            self.store.mark_sent(marks).await?;
+            metrics::counter!("census_wakeups_sent_total", "queue" => queue.as_str())
+                .increment((sent - unconfirmed) as u64);
+            if unconfirmed > 0 {
+                return Err(RoundError::Unconfirmed { unconfirmed, sent });
+            }
+            if !full_batch {
+                return Ok(());
+            }
+        }
+    }
+
+    /// P5: a wake-up may have been lost with a connection or by the broker.
+    async fn resend_lost(&self, queue: QueueName, reconnected: bool) -> Result<(), RoundError> {
+        if self.store.outstanding(queue).await? == 0 {
+            return Ok(());
+        }
+        let found_empty = self.queue.depth(queue).await? == 0;
+        let due_again = self.store.resend(queue, found_empty).await?;
+        if due_again > 0 {
+            tracing::info!(
+                queue = %queue, tasks = due_again, reconnected, found_empty,
+                "wake-ups seem lost and are sent again"
+            );
+            self.send_due(queue, Duration::ZERO).await?;
+        }
+        Ok(())
+    }
+
+    /// Until the next back-off ends, if that is sooner than the next look.
+    async fn pause(&self, queue: QueueName) -> Duration {
+        match self.store.next_due(queue).await {
+            Ok(Some(due)) => due.clamp(Duration::from_millis(1), LOOK_EVERY),
+            Ok(None) | Err(_) => LOOK_EVERY,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The domain of jobs: what a caller asked for, its tasks, attempts and states. No I/O, no async, no HTTP.
+
+mod attempt;
+mod backoff;
+mod failure;
+mod id;
+mod kind;
+mod progress;
+mod report;
+mod request;
+mod state;
+mod view;
+
+pub use attempt::{Attempt, Lease, WorkerId};
+pub use backoff::Backoff;
+pub use failure::{Failure, JobError};
+pub use id::{JobId, TaskRef};
+pub use kind::{JobKind, QueueName, Role};
+pub use progress::{Progress, Receipt};
+pub use report::{PartitionOffset, Report, ReportRow};
+pub use request::{GroupBy, JobRequest, ReportRequest, SubmitOrigin, SubmitRequest};
+pub use state::{JobState, JobTransition, TaskState, TaskTally, TaskTransition};
+pub use view::{JobFilter, JobView};

@@ -1,0 +1,68 @@
+//! The result of a report job: users and events by place, and what they include.
+
+use serde::{Deserialize, Serialize};
+
+use super::GroupBy;
+use crate::time::Timestamp;
+
+/// A finished report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// What one row stands for.
+    pub group_by: GroupBy,
+    /// When the snapshot was read.
+    pub generated_at: Timestamp,
+    /// Distinct users over all rows, not their sum.
+    pub users: u64,
+    /// Events over all rows.
+    pub events: u64,
+    /// How many rows the report has; the job itself carries fewer when there are many.
+    pub rows_total: u64,
+    /// Records in quarantine below `as_of` (P19).
+    pub quarantined: u64,
+    /// What the report includes: the next offset of each partition.
+    pub as_of: Vec<PartitionOffset>,
+    /// Most users first, then by displayed country, state (absent first) and city, by code points.
+    pub rows: Vec<ReportRow>,
+}
+
+/// The position in one partition: everything below `next_offset` is included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionOffset {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset of the first record that is not included.
+    pub next_offset: i64,
+}
+
+/// One place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRow {
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Absent where the events carry none, and in a report by country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Present in a report by city.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// Distinct users of the row.
+    pub users: u64,
+    /// Events of the row.
+    pub events: u64,
+}
+
+impl Report {
+    /// Brings the rows into the contract's order.
+    pub fn sort_rows(rows: &mut [ReportRow]) {
+        rows.sort_by(|a, b| {
+            b.users
+                .cmp(&a.users)
+                .then_with(|| a.country.cmp(&b.country))
+                .then_with(|| a.state.cmp(&b.state))
+                .then_with(|| a.city.cmp(&b.city))
+        });
+    }
+}

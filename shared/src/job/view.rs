@@ -1,0 +1,52 @@
+//! A job as it is read back: everything a representation needs, free of HTTP.
+
+use super::{Attempt, JobError, JobId, JobRequest, JobState, Progress, Receipt, Report};
+use crate::time::Timestamp;
+
+/// A snapshot of one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobView {
+    /// The job's id.
+    pub id: JobId,
+    /// Its place in the order of acceptance.
+    pub seq: i64,
+    /// What was asked for.
+    pub request: JobRequest,
+    /// Where it stands.
+    pub state: JobState,
+    /// Starts at 1 and rises with each visible change.
+    pub revision: u64,
+    /// The job that this one repeats.
+    pub retry_of: Option<JobId>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When its first task was first claimed.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When it may be purged; set at its end.
+    pub expires_at: Option<Timestamp>,
+    /// Counts of a submit.
+    pub progress: Progress,
+    /// One per partition, empty in lists.
+    pub receipts: Vec<Receipt>,
+    /// The last ten, oldest first, empty in lists.
+    pub attempts: Vec<Attempt>,
+    /// The result of a report that succeeded; its rows are absent in lists.
+    pub report: Option<Report>,
+    /// Why it failed.
+    pub error: Option<JobError>,
+}
+
+/// Which jobs a list shows; empty vectors and absent bounds do not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct JobFilter {
+    /// Any of these kinds, by name: an unknown kind finds nothing.
+    pub kinds: Vec<String>,
+    /// Any of these states.
+    pub states: Vec<JobState>,
+    /// Accepted at this time or later.
+    pub created_from: Option<Timestamp>,
+    /// Accepted before this time.
+    pub created_to: Option<Timestamp>,
+}

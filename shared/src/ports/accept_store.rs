@@ -1,0 +1,114 @@
+//! Step 2: a request becomes a durable job (P1: staged, then visible).
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::job::{JobId, JobRequest, JobView, QueueName};
+use crate::time::Timestamp;
+use crate::wire::TraceContext;
+
+/// Stages bodies and makes jobs visible.
+#[async_trait]
+pub trait AcceptStore: Send + Sync {
+    /// Stores a chunk of a long body under an upload row and renews the upload's lease, unflushed.
+    ///
+    /// # Errors
+    /// [`StoreError::UploadLapsed`] when the upload existed and was swept; [`StoreError::Busy`] when the
+    /// writer had no turn in time.
+    async fn stage(&self, upload: UploadId, chunk: InputChunk, rejects: Vec<RejectRecord>)
+    -> Result<(), StoreError>;
+
+    /// Makes job, tasks, input and rejects visible in one flushed transaction. Chunks that were staged under
+    /// `upload` become the job's input.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] when the commit failed at the disk (P3).
+    async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError>;
+
+    /// Drops what was staged under an upload that will not be accepted.
+    ///
+    /// # Errors
+    /// Any fault of the store; the sweep removes the upload later.
+    async fn discard(&self, upload: UploadId) -> Result<(), StoreError>;
+
+    /// Drops uploads whose lease has lapsed; returns how many.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn sweep_uploads(&self) -> Result<u64, StoreError>;
+}
+
+/// Names one upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UploadId(pub Uuid);
+
+/// A run of cleaned events, at most 1 MiB, in the format of [`crate::wire::StoredEvent`].
+#[derive(Clone, Debug)]
+pub struct InputChunk {
+    /// The task that will publish the chunk. A chunk never spans tasks.
+    pub task: u32,
+    /// The ordinal of the first event.
+    pub first_ordinal: u64,
+    /// Number of events.
+    pub events: u32,
+    /// The stored events, one line each.
+    pub body: Bytes,
+}
+
+/// A refused record of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectRecord {
+    /// The first physical line of the record, from 1.
+    pub line: u64,
+    /// The first fault's place, like `#/address/city`.
+    pub pointer: String,
+    /// The fault's code.
+    pub code: &'static str,
+    /// A sentence for a person.
+    pub reason: String,
+    /// The raw record, at most 1 KiB.
+    pub raw: String,
+}
+
+/// A job to be made.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Drawn before the body was read: sample users and event ids depend on it.
+    pub id: JobId,
+    /// What is asked for.
+    pub request: JobRequest,
+    /// The accept's time.
+    pub created_at: Timestamp,
+    /// Non-blank records.
+    pub received: u64,
+    /// Refused records.
+    pub rejected: u64,
+    /// The tasks, numbered by their place. Never empty.
+    pub tasks: Vec<NewTask>,
+    /// Chunks that were not staged before.
+    pub chunks: Vec<InputChunk>,
+    /// Rejects that were not staged before.
+    pub rejects: Vec<RejectRecord>,
+    /// The upload under which chunks were staged.
+    pub upload: Option<UploadId>,
+    /// The trace that the job belongs to.
+    pub trace: TraceContext,
+}
+
+/// A task to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewTask {
+    /// The queue that wakes its worker.
+    pub queue: QueueName,
+    /// Number of events to publish; 0 for a report.
+    pub events: u64,
+}
+
+/// What became of an accept.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The job as it is visible now.
+    pub job: JobView,
+}

@@ -1,0 +1,57 @@
+//! Step 3: tasks that wait are read, sent and marked (P5, P6).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::job::{QueueName, TaskRef};
+use crate::wire::TraceContext;
+
+/// What the dispatcher needs of the store.
+#[async_trait]
+pub trait DispatchStore: Send + Sync {
+    /// Up to `limit` tasks of the queue that are due and not sent, longest due first, of those that have been
+    /// due for `min_age`. Never more than the queue's window of sent and unclaimed tasks leaves room for (P5).
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn due(&self, queue: QueueName, limit: usize, min_age: Duration) -> Result<Vec<DueTask>, StoreError>;
+
+    /// Marks tasks as sent where they are still queued under the same dispatch number (P6); returns how many.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn mark_sent(&self, sent: Vec<DueTask>) -> Result<u64, StoreError>;
+
+    /// Makes tasks due again whose wake-up seems lost: those sent longer ago than their resend delay (60 s,
+    /// doubling), or, when the queue was `found_empty`, those sent more than two seconds ago (P5). Returns
+    /// how many.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn resend(&self, queue: QueueName, found_empty: bool) -> Result<u64, StoreError>;
+
+    /// How long until the next task of the queue comes due; `None` when none waits for its time.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn next_due(&self, queue: QueueName) -> Result<Option<Duration>, StoreError>;
+
+    /// Sent and unclaimed tasks of the queue.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn outstanding(&self, queue: QueueName) -> Result<u64, StoreError>;
+}
+
+/// A task that is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueTask {
+    /// The task.
+    pub task: TaskRef,
+    /// Which return to `queued` the sending belongs to.
+    pub dispatch_no: i64,
+    /// The job's trace.
+    pub trace: TraceContext,
+}

@@ -1,0 +1,40 @@
+//! The ports: what the domain, the API and the workers need from the outside, free of any technology.
+//!
+//! Each port belongs to one step of a job's way, so that a reader of a step meets only what the step may do.
+//! Every adapter of a port passes the port's conformance suite in [`crate::testing`] (feature `testing`).
+
+mod accept_store;
+mod attempt_store;
+mod changes;
+mod clock;
+mod dispatch_store;
+mod event_log;
+mod job_control;
+mod job_queue;
+mod job_reader;
+mod health;
+mod projection;
+mod rescue_store;
+mod store_error;
+
+pub use accept_store::{AcceptStore, Accepted, InputChunk, NewJob, NewTask, RejectRecord, UploadId};
+pub use attempt_store::{
+    AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, Outcome, ParkCondition, Parked, Published,
+};
+pub use changes::{ChangeFeed, JobChange};
+pub use clock::Clock;
+pub use dispatch_store::{DispatchStore, DueTask};
+pub use event_log::{
+    Delivery as LogDelivery, EventLog, LogBatch, LogEntry, LogError, LogReader, LogRecord, PartitionEnd,
+    RecordMark,
+};
+pub use health::{ComponentHealth, Health};
+pub use job_control::{CancelOutcome, JobControl};
+pub use job_queue::{Delivery, Deliveries, JobQueue, QueueError};
+pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};
+pub use projection::{
+    FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease, QuarantineRecord,
+    ReportQuery,
+};
+pub use rescue_store::{Rescued, RescueStore, RescuerLease};
+pub use store_error::StoreError;

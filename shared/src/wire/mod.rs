@@ -1,0 +1,11 @@
+//! What crosses a process boundary, versioned by type name and pinned by golden files.
+
+mod record;
+mod stored_event;
+mod trace;
+mod wakeup;
+
+pub use record::{RecordFault, UserEventRecord};
+pub use stored_event::{StoredEvent, StoredEventFault};
+pub use trace::TraceContext;
+pub use wakeup::{WAKEUP_TYPE, Wakeup, WakeupFault};

@@ -1,0 +1,163 @@
+//! A user event as a record of the log: CloudEvents 1.0 in binary mode.
+
+use bytes::Bytes;
+
+use super::stored_event::{StoredEvent, StoredEventFault};
+use super::TraceContext;
+use crate::event::{CleanUser, EventId};
+use crate::job::JobId;
+use crate::ports::{LogEntry, LogRecord};
+
+const TYPE_FAMILY: &str = "census.user-event.v";
+const TYPE: &str = "census.user-event.v1";
+const SOURCE: &str = "/census";
+const SPEC_VERSION: &str = "1.0";
+const CONTENT_TYPE: &str = "application/json";
+
+/// A user event as it was read from the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserEventRecord {
+    /// The event's identity.
+    pub id: EventId,
+    /// The cleaned user.
+    pub user: CleanUser,
+}
+
+/// A record that cannot be counted (P19).
+#[derive(Debug, thiserror::Error)]
+pub enum RecordFault {
+    /// It is ours, but of a version that this program does not know: it must not be passed over.
+    #[error("the record is of type {type_name}, newer than this program")]
+    Newer {
+        /// Its type.
+        type_name: String,
+    },
+    /// It is not a record of ours.
+    #[error("the record is not a Census event: {reason}")]
+    Foreign {
+        /// Which header is missing or different.
+        reason: &'static str,
+    },
+    /// It calls itself ours and cannot be read.
+    #[error("the record's value is not the JSON of a user")]
+    Broken {
+        /// What the parser said.
+        #[source]
+        source: Option<serde_json::Error>,
+    },
+}
+
+impl UserEventRecord {
+    /// The record of a stored event of a job with root `root`.
+    ///
+    /// # Errors
+    /// [`StoredEventFault`] when the stored event is not one of ours.
+    pub fn to_record(
+        stored: &StoredEvent<'_>,
+        root: JobId,
+        trace: TraceContext,
+    ) -> Result<LogRecord, StoredEventFault> {
+        let head = stored.head(root.0)?;
+        Ok(LogRecord {
+            key: Bytes::copy_from_slice(head.user_id.as_bytes()),
+            headers: vec![
+                ("ce_id", head.id.to_string()),
+                ("ce_type", TYPE.to_owned()),
+                ("ce_source", SOURCE.to_owned()),
+                ("ce_specversion", SPEC_VERSION.to_owned()),
+                ("ce_time", head.time.into_owned()),
+                ("content-type", CONTENT_TYPE.to_owned()),
+                ("traceparent", trace.to_string()),
+            ],
+            value: Bytes::copy_from_slice(stored.user.get().as_bytes()),
+        })
+    }
+
+    /// Reads a record of the log.
+    ///
+    /// # Errors
+    /// [`RecordFault`] says whether it may be put aside.
+    pub fn from_entry(entry: &LogEntry) -> Result<Self, RecordFault> {
+        let header = |name: &str| {
+            entry.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        };
+        let type_name = header("ce_type").ok_or(RecordFault::Foreign { reason: "no ce_type" })?;
+        if type_name != TYPE {
+            let newer = type_name
+                .strip_prefix(TYPE_FAMILY)
+                .is_some_and(|version| version.parse::<u32>().is_ok_and(|version| version > 1));
+            return Err(if newer {
+                RecordFault::Newer { type_name: type_name.to_owned() }
+            } else {
+                RecordFault::Foreign { reason: "another ce_type" }
+            });
+        }
+        let id = header("ce_id")
+            .and_then(|id| id.parse().ok())
+            .ok_or(RecordFault::Foreign { reason: "no ce_id of ours" })?;
+        let value = entry.value.as_deref().ok_or(RecordFault::Broken { source: None })?;
+        let user = serde_json::from_slice(value)
+            .map_err(|source| RecordFault::Broken { source: Some(source) })?;
+        Ok(Self { id, user })
+    }
+
+    /// The event's id of a record, as far as it has one: for telling one log from another (P17).
+    #[must_use]
+    pub fn id_of(entry: &LogEntry) -> &str {
+        entry.headers.iter().find(|(key, _)| key == "ce_id").map_or("", |(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORED: &str = r#"{"n":17,"u":{"id":"u-1","address":{"city":"Chagrin Falls","state":"OH","country":"US","postCode":"44023"},"datetime":"2019-05-07T19:54:13.563Z"}}"#;
+
+    fn golden() -> LogRecord {
+        let root = "0199f0c2-0000-7000-8000-000000000001".parse().unwrap();
+        let trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00".parse().unwrap();
+        let stored = StoredEvent::lines(STORED.as_bytes()).next().unwrap().unwrap();
+        UserEventRecord::to_record(&stored, root, trace).unwrap()
+    }
+
+    fn entry(record: &LogRecord) -> LogEntry {
+        LogEntry {
+            partition: 0,
+            offset: 0,
+            timestamp_ms: 0,
+            key: Some(record.key.clone()),
+            headers: record.headers.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+            value: Some(record.value.clone()),
+        }
+    }
+
+    #[test]
+    fn the_golden_record() {
+        let record = golden();
+        let mut text = format!("key: {}\n", String::from_utf8_lossy(&record.key));
+        for (name, value) in &record.headers {
+            text.push_str(&format!("{name}: {value}\n"));
+        }
+        text.push_str(&String::from_utf8_lossy(&record.value));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_record_is_read_back() {
+        let record = UserEventRecord::from_entry(&entry(&golden())).unwrap();
+        assert_eq!(record.user.address.city, "Chagrin Falls");
+        assert_eq!(record.id.to_string(), "j:0199f0c2-0000-7000-8000-000000000001/17");
+    }
+
+    #[test]
+    fn p19_a_newer_record_is_told_from_a_foreign_one() {
+        let with_type = |type_name: &str| {
+            let mut record = golden();
+            record.headers[1].1 = type_name.to_owned();
+            UserEventRecord::from_entry(&entry(&record)).unwrap_err()
+        };
+        assert!(matches!(with_type("census.user-event.v2"), RecordFault::Newer { .. }));
+        assert!(matches!(with_type("orders.placed"), RecordFault::Foreign { .. }));
+    }
+}

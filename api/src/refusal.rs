@@ -1,6 +1,6 @@
 //! Why a request is refused, in terms of the contract's codes and free of HTTP: only `http/` knows statuses.
 
-use shared::event::FaultCode;
+use shared::event::Fault;
 
 /// A refused request. Nothing was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,18 +10,7 @@ pub struct Refusal {
     /// A sentence that says what to do.
     pub detail: String,
     /// All faults that were found, at most 100.
-    pub errors: Vec<MemberFault>,
-}
-
-/// A fault at one place of the request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberFault {
-    /// Like `#/events/17/address/city`.
-    pub pointer: String,
-    /// The fault's code.
-    pub code: FaultCode,
-    /// A sentence for a person.
-    pub detail: String,
+    pub errors: Vec<Fault>,
 }
 
 /// The codes of contract.md §3 that a request's own content can bring about, each with its page under `/problems/`.

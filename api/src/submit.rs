@@ -55,7 +55,13 @@ impl Submitter {
         clock: Arc<dyn Clock>,
         limits: IntakeLimits,
     ) -> Self {
-        Self { store, reader, dispatch, clock, limits }
+        Self {
+            store,
+            reader,
+            dispatch,
+            clock,
+            limits,
+        }
     }
 
     /// `POST /submit`: a JSON body that is already complete.
@@ -78,7 +84,12 @@ impl Submitter {
     ///
     /// # Errors
     /// The refusal.
-    pub async fn import<S>(&self, format: ImportFormat, body: S, trace: TraceContext) -> Result<JobView, Refusal>
+    pub async fn import<S>(
+        &self,
+        format: ImportFormat,
+        body: S,
+        trace: TraceContext,
+    ) -> Result<JobView, Refusal>
     where
         S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
     {

@@ -98,9 +98,11 @@ impl Dispatcher {
                     self.send_due(queue, Duration::ZERO).await?;
                 }
                 if self.handle.sweeping.load(Ordering::Relaxed) {
-                    self.resend_lost(queue, connections.has_changed().unwrap_or(false)).await?;
+                    self.resend_lost(queue, connections.has_changed().unwrap_or(false))
+                        .await?;
                     connections.mark_unchanged();
-                    self.send_due(queue, if own_work { Duration::ZERO } else { SWEEP_AGE }).await?;
+                    self.send_due(queue, if own_work { Duration::ZERO } else { SWEEP_AGE })
+                        .await?;
                 }
                 Ok::<_, RoundError>(())
             };
@@ -141,12 +143,20 @@ impl Dispatcher {
                 return Ok(());
             }
             let full_batch = due.len() == BATCH;
-            let wakeups: Vec<_> =
-                due.iter().map(|due| Wakeup { task: due.task, trace: due.trace.child() }).collect();
+            let wakeups: Vec<_> = due
+                .iter()
+                .map(|due| Wakeup {
+                    task: due.task,
+                    trace: due.trace.child(),
+                })
+                .collect();
             let sent = wakeups.len();
             let confirmed = self.queue.send(queue, wakeups).await?;
-            let marks: Vec<DueTask> =
-                due.into_iter().zip(confirmed).filter_map(|(due, confirmed)| confirmed.then_some(due)).collect();
+            let marks: Vec<DueTask> = due
+                .into_iter()
+                .zip(confirmed)
+                .filter_map(|(due, confirmed)| confirmed.then_some(due))
+                .collect();
             let unconfirmed = sent - marks.len();
             self.store.mark_sent(marks).await?;
             metrics::counter!("census_wakeups_sent_total", "queue" => queue.as_str())

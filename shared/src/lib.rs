@@ -1,9 +1,14 @@
 //! Domain, ports and adapters of Census.
 
+pub mod adapters;
+pub mod config;
+pub mod dispatch;
 pub mod event;
 pub mod job;
 pub mod place;
 pub mod ports;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 pub mod wire;
-pub mod dispatch;

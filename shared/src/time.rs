@@ -1,11 +1,198 @@
-//! Placeholder
-use serde::{Deserialize, Serialize};
-/// ms
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+//! A moment as Census keeps it: milliseconds since 1970 in UTC, written as RFC 3339 with `Z`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, FixedOffset, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A moment in milliseconds since 1970-01-01 UTC.
+///
+/// Invariant: its year has four digits, so that it can always be written as RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
+
 impl Timestamp {
-    /// x
-    pub const fn from_millis(ms: i64) -> Self { Self(ms) }
-    /// x
-    pub const fn as_millis(self) -> i64 { self.0 }
+    /// 0000-01-01T00:00:00.000Z.
+    pub const MIN: Self = Self(-62_167_219_200_000);
+    /// 9999-12-31T23:59:59.999Z.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// The moment `ms` after 1970, cut to the years that RFC 3339 can write.
+    #[must_use]
+    pub const fn from_millis(ms: i64) -> Self {
+        if ms < Self::MIN.0 {
+            Self::MIN
+        } else if ms > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(ms)
+        }
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `ms` later.
+    #[must_use]
+    pub const fn plus_millis(self, ms: i64) -> Self {
+        Self::from_millis(self.0.saturating_add(ms))
+    }
+
+    /// The same moment for a library that speaks chrono.
+    #[must_use]
+    pub fn to_chrono(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).expect("four-digit years are within chrono's range")
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+/// A text that is no date-time of design §6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a date-time like 2019-05-07T19:54:13.563Z")]
+pub struct TimestampFault;
+
+impl FromStr for Timestamp {
+    type Err = TimestampFault;
+
+    /// Reads `T` or a space, an optional fraction (cut to milliseconds), and `Z`, `±hh:mm` or nothing (UTC).
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // chrono skips white space and takes signs and short fields; the fixed places are checked first.
+        let bytes = text.as_bytes();
+        let digits = |range: std::ops::Range<usize>| {
+            bytes
+                .get(range)
+                .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+        };
+        let is = |place: usize, wanted: &[u8]| bytes.get(place).is_some_and(|byte| wanted.contains(byte));
+        let fixed = digits(0..4)
+            && is(4, b"-")
+            && digits(5..7)
+            && is(7, b"-")
+            && digits(8..10)
+            && is(10, b"Tt ")
+            && digits(11..13)
+            && is(13, b":")
+            && digits(14..16)
+            && is(16, b":")
+            && digits(17..19);
+        if !fixed {
+            return Err(TimestampFault);
+        }
+        let (seconds, rest) = text.split_at(19);
+        let seconds = seconds.replace(['t', ' '], "T");
+        let local =
+            NaiveDateTime::parse_from_str(&seconds, "%Y-%m-%dT%H:%M:%S").map_err(|_| TimestampFault)?;
+        let (fraction_ms, zone) = split_fraction(rest)?;
+        let utc = local - TimeDelta::seconds(i64::from(zone_seconds(zone)?));
+        let ms = utc.and_utc().timestamp_millis() + fraction_ms;
+        if (Self::MIN.0..=Self::MAX.0).contains(&ms) {
+            Ok(Self(ms))
+        } else {
+            Err(TimestampFault)
+        }
+    }
+}
+
+/// Milliseconds of a fraction like `.563829`, and what follows it.
+fn split_fraction(rest: &str) -> Result<(i64, &str), TimestampFault> {
+    let Some(fraction) = rest.strip_prefix('.') else {
+        return Ok((0, rest));
+    };
+    let end = fraction
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(fraction.len());
+    let (digits, zone) = fraction.split_at(end);
+    if digits.is_empty() {
+        return Err(TimestampFault);
+    }
+    let ms = digits
+        .bytes()
+        .chain(*b"00")
+        .take(3)
+        .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    Ok((ms, zone))
+}
+
+/// Seconds east of UTC.
+fn zone_seconds(zone: &str) -> Result<i32, TimestampFault> {
+    if matches!(zone, "" | "Z" | "z") {
+        return Ok(0);
+    }
+    if zone.len() != 6 {
+        return Err(TimestampFault);
+    }
+    let offset: FixedOffset = zone.parse().map_err(|_| TimestampFault)?;
+    Ok(offset.local_minus_utc())
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_design_6_is_read() {
+        for (text, written) in [
+            ("2019-05-07 19:54:13.563", "2019-05-07T19:54:13.563Z"),
+            ("2019-05-07T19:54:13Z", "2019-05-07T19:54:13.000Z"),
+            ("2019-05-07T19:54:13.5639999+02:00", "2019-05-07T17:54:13.563Z"),
+            ("2019-05-07t19:54:13.5z", "2019-05-07T19:54:13.500Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z"),
+            ("9999-12-31T23:59:59.999-00:00", "9999-12-31T23:59:59.999Z"),
+            ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(
+                text.parse::<Timestamp>().map(|t| t.to_string()),
+                Ok(written.to_owned()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_time_is_refused() {
+        for text in [
+            "",
+            "2019-05-07",
+            "2019-05-07T",
+            "2019-05-07T19:54",
+            "2019-02-30T00:00:00Z",
+            "2019-05-07T24:00:00Z",
+            "2019-05-07T19:54:13.Z",
+            "2019-05-07T19:54:13+2",
+            "2019-05-07T19:54:13+25:00",
+            "2019-05-07T19:54:13 +02:00",
+            " 2019-05-07T19:54:13Z",
+            "2019-05-07T19:54:13Zü",
+            "+019-05-07T19:54:13Z",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "２019-05-07T19:54:13Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(TimestampFault), "{text}");
+        }
+    }
 }

@@ -17,14 +17,22 @@ pub struct Backoff {
 
 impl Backoff {
     /// For tasks: 100 ms doubling to 30 s.
-    pub const TASK: Self = Self { base: Duration::from_millis(100), max: Duration::from_secs(30) };
+    pub const TASK: Self = Self {
+        base: Duration::from_millis(100),
+        max: Duration::from_secs(30),
+    };
     /// For connections to a broker: 100 ms doubling to 2 s, so that a broker's return is noticed soon.
-    pub const RECONNECT: Self = Self { base: Duration::from_millis(100), max: Duration::from_secs(2) };
+    pub const RECONNECT: Self = Self {
+        base: Duration::from_millis(100),
+        max: Duration::from_secs(2),
+    };
 
     /// The highest delay before try number `failures` + 1.
     #[must_use]
     pub fn ceiling(&self, failures: u32) -> Duration {
-        let factor = 1_u32.checked_shl(failures.saturating_sub(1).min(31)).unwrap_or(u32::MAX);
+        let factor = 1_u32
+            .checked_shl(failures.saturating_sub(1).min(31))
+            .unwrap_or(u32::MAX);
         self.base.saturating_mul(factor).min(self.max)
     }
 
@@ -43,7 +51,12 @@ mod tests {
     #[test]
     fn the_ceiling_doubles_up_to_its_maximum() {
         let ceilings: Vec<_> = (1..=12).map(|n| Backoff::TASK.ceiling(n).as_millis()).collect();
-        assert_eq!(ceilings, [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]);
+        assert_eq!(
+            ceilings,
+            [
+                100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000
+            ]
+        );
         assert_eq!(Backoff::TASK.ceiling(u32::MAX), Backoff::TASK.max);
     }
 

@@ -22,13 +22,21 @@ impl JobError {
     pub const INTERNAL: &'static str = "internal";
 
     /// All codes that a job's error can carry.
-    pub const CODES: [&'static str; 5] =
-        [Self::NOT_CAUGHT_UP, Self::LOG_DIVERGED, Self::WORKER_LOST, Self::QUARANTINED_NEWER, Self::INTERNAL];
+    pub const CODES: [&'static str; 5] = [
+        Self::NOT_CAUGHT_UP,
+        Self::LOG_DIVERGED,
+        Self::WORKER_LOST,
+        Self::QUARANTINED_NEWER,
+        Self::INTERNAL,
+    ];
 
     /// The known code of this name, for reading back what a store holds.
     #[must_use]
     pub fn code_from_name(name: &str) -> &'static str {
-        Self::CODES.into_iter().find(|code| *code == name).unwrap_or(Self::INTERNAL)
+        Self::CODES
+            .into_iter()
+            .find(|code| *code == name)
+            .unwrap_or(Self::INTERNAL)
     }
 }
 

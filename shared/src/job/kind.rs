@@ -92,7 +92,12 @@ impl FromStr for Role {
         Self::ALL
             .into_iter()
             .find(|role| role.as_str() == text.trim())
-            .ok_or_else(|| format!("`{}` is not a role; roles are userevents and userstats", text.trim()))
+            .ok_or_else(|| {
+                format!(
+                    "`{}` is not a role; roles are userevents and userstats",
+                    text.trim()
+                )
+            })
     }
 }
 

@@ -104,7 +104,13 @@ pub enum TaskState {
 
 impl TaskState {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Leased, Self::Succeeded, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 5] = [
+        Self::Queued,
+        Self::Leased,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// The name in logs and tests.
     #[must_use]
@@ -159,15 +165,31 @@ impl JobTransition {
     pub const fn apply(self, from: JobState) -> Option<JobState> {
         match (self, from) {
             (Self::Start, JobState::Queued | JobState::Running) => Some(JobState::Running),
-            (Self::Cancel { leased: false }, JobState::Queued | JobState::Running) => Some(JobState::Cancelled),
-            (Self::Cancel { leased: true }, JobState::Queued | JobState::Running) => Some(JobState::Cancelling),
+            (Self::Cancel { leased: false }, JobState::Queued | JobState::Running) => {
+                Some(JobState::Cancelled)
+            }
+            (Self::Cancel { leased: true }, JobState::Queued | JobState::Running) => {
+                Some(JobState::Cancelling)
+            }
             // P14: a cancel is repeatable until the holders have let go.
             (Self::Cancel { leased: _ }, JobState::Cancelling) => Some(JobState::Cancelling),
             (Self::End(_), JobState::Cancelling) => Some(JobState::Cancelled),
             (Self::End(tally), JobState::Queued | JobState::Running) => Some(match tally {
-                TaskTally { succeeded: 0, failed: _, rejects: _ } => JobState::Failed,
-                TaskTally { succeeded: _, failed: 0, rejects: false } => JobState::Succeeded,
-                TaskTally { succeeded: _, failed: _, rejects: _ } => JobState::PartiallySucceeded,
+                TaskTally {
+                    succeeded: 0,
+                    failed: _,
+                    rejects: _,
+                } => JobState::Failed,
+                TaskTally {
+                    succeeded: _,
+                    failed: 0,
+                    rejects: false,
+                } => JobState::Succeeded,
+                TaskTally {
+                    succeeded: _,
+                    failed: _,
+                    rejects: _,
+                } => JobState::PartiallySucceeded,
             }),
             (Self::Start, JobState::Cancelling)
             | (
@@ -197,8 +219,14 @@ pub enum TaskTransition {
 
 impl TaskTransition {
     /// Every transition.
-    pub const ALL: [Self; 6] =
-        [Self::Claim, Self::Succeed, Self::Fail, Self::Requeue, Self::Cancel, Self::Expire];
+    pub const ALL: [Self; 6] = [
+        Self::Claim,
+        Self::Succeed,
+        Self::Fail,
+        Self::Requeue,
+        Self::Cancel,
+        Self::Expire,
+    ];
 
     /// The state after the transition of a task whose job is in state `job`; `None` when it is not allowed.
     #[must_use]
@@ -233,7 +261,13 @@ mod tests {
 
     #[test]
     fn every_cell_of_the_job_table() {
-        let tally = |succeeded, failed, rejects| JobTransition::End(TaskTally { succeeded, failed, rejects });
+        let tally = |succeeded, failed, rejects| {
+            JobTransition::End(TaskTally {
+                succeeded,
+                failed,
+                rejects,
+            })
+        };
         let columns = [
             ("start", JobTransition::Start),
             ("cancel, free", JobTransition::Cancel { leased: false }),

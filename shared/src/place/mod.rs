@@ -1,7 +1,5 @@
-//! Placeholder
-/// x
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PlaceKey { /// x
- pub country: String, /// x
- pub state: Option<String>, /// x
- pub city: String }
+//! The domain of places: cleaning of countries, states and cities, and the counting key. No I/O.
+
+mod key;
+
+pub use key::PlaceKey;

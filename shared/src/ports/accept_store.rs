@@ -17,8 +17,12 @@ pub trait AcceptStore: Send + Sync {
     /// # Errors
     /// [`StoreError::UploadLapsed`] when the upload existed and was swept; [`StoreError::Busy`] when the
     /// writer had no turn in time.
-    async fn stage(&self, upload: UploadId, chunk: InputChunk, rejects: Vec<RejectRecord>)
-    -> Result<(), StoreError>;
+    async fn stage(
+        &self,
+        upload: UploadId,
+        chunk: InputChunk,
+        rejects: Vec<RejectRecord>,
+    ) -> Result<(), StoreError>;
 
     /// Makes job, tasks, input and rejects visible in one flushed transaction. Chunks that were staged under
     /// `upload` become the job's input.

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{InputChunk, PartitionEnd, RecordMark, StoreError};
 use crate::job::{
-    Failure, JobError, JobId, JobRequest, JobState, Lease, QueueName, Receipt, Report, TaskRef, TaskState, WorkerId,
+    Failure, JobError, JobId, JobRequest, JobState, Lease, QueueName, Receipt, Report, TaskRef, TaskState,
+    WorkerId,
 };
 use crate::time::Timestamp;
 use crate::wire::TraceContext;
@@ -115,7 +116,10 @@ impl Outcome {
     pub const fn ends_task(&self) -> bool {
         match self {
             Self::Published(_) | Self::Reported(_) => true,
-            Self::Failed { failure, published: _ } => matches!(failure, Failure::Permanent(JobError { .. })),
+            Self::Failed {
+                failure,
+                published: _,
+            } => matches!(failure, Failure::Permanent(JobError { .. })),
             Self::Park(_) | Self::HandBack(_) => false,
         }
     }
@@ -163,4 +167,3 @@ pub struct Finished {
     /// Queues in which the transaction made tasks due.
     pub woke: Vec<QueueName>,
 }
-

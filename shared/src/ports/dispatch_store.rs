@@ -16,7 +16,12 @@ pub trait DispatchStore: Send + Sync {
     ///
     /// # Errors
     /// Any fault of the store.
-    async fn due(&self, queue: QueueName, limit: usize, min_age: Duration) -> Result<Vec<DueTask>, StoreError>;
+    async fn due(
+        &self,
+        queue: QueueName,
+        limit: usize,
+        min_age: Duration,
+    ) -> Result<Vec<DueTask>, StoreError>;
 
     /// Marks tasks as sent where they are still queued under the same dispatch number (P6); returns how many.
     ///

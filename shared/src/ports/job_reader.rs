@@ -18,7 +18,12 @@ pub trait JobReader: Send + Sync {
     ///
     /// # Errors
     /// Any fault of the store.
-    async fn list(&self, filter: &JobFilter, before: Option<i64>, limit: usize) -> Result<JobPage, StoreError>;
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<JobPage, StoreError>;
 
     /// Up to `limit` rejects of the job, in the order of the input, from the `offset`th on.
     ///

@@ -9,10 +9,10 @@ mod changes;
 mod clock;
 mod dispatch_store;
 mod event_log;
+mod health;
 mod job_control;
 mod job_queue;
 mod job_reader;
-mod health;
 mod projection;
 mod rescue_store;
 mod store_error;
@@ -30,11 +30,11 @@ pub use event_log::{
 };
 pub use health::{ComponentHealth, Health};
 pub use job_control::{CancelOutcome, JobControl};
-pub use job_queue::{Delivery, Deliveries, JobQueue, QueueError};
+pub use job_queue::{Deliveries, Delivery, JobQueue, QueueError};
 pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};
 pub use projection::{
     FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease, QuarantineRecord,
     ReportQuery,
 };
-pub use rescue_store::{Rescued, RescueStore, RescuerLease};
+pub use rescue_store::{RescueStore, Rescued, RescuerLease};
 pub use store_error::StoreError;

@@ -18,8 +18,11 @@ pub trait Projection: Send + Sync {
     ///
     /// # Errors
     /// Any fault of the projection's store.
-    async fn hold_projector(&self, worker: &WorkerId, ttl: Duration)
-    -> Result<Option<ProjectorLease>, ProjectionError>;
+    async fn hold_projector(
+        &self,
+        worker: &WorkerId,
+        ttl: Duration,
+    ) -> Result<Option<ProjectorLease>, ProjectionError>;
 
     /// The position of each partition, with what is known of the last record read.
     ///
@@ -83,7 +86,10 @@ pub struct FoldPosition {
 
 impl From<&FoldPosition> for PartitionEnd {
     fn from(position: &FoldPosition) -> Self {
-        Self { partition: position.partition, next_offset: position.next_offset }
+        Self {
+            partition: position.partition,
+            next_offset: position.next_offset,
+        }
     }
 }
 

@@ -14,7 +14,11 @@ pub trait RescueStore: Send + Sync {
     ///
     /// # Errors
     /// Any fault of the store.
-    async fn hold_rescuer(&self, worker: &WorkerId, ttl: Duration) -> Result<Option<RescuerLease>, StoreError>;
+    async fn hold_rescuer(
+        &self,
+        worker: &WorkerId,
+        ttl: Duration,
+    ) -> Result<Option<RescuerLease>, StoreError>;
 
     /// Returns tasks with a lapsed lease to `queued`, or ends them with their cancelled job (P14).
     ///

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::stored_event::{StoredEvent, StoredEventFault};
 use super::TraceContext;
+use super::stored_event::{StoredEvent, StoredEventFault};
 use crate::event::{CleanUser, EventId};
 use crate::job::JobId;
 use crate::ports::{LogEntry, LogRecord};
@@ -79,7 +79,11 @@ impl UserEventRecord {
     /// [`RecordFault`] says whether it may be put aside.
     pub fn from_entry(entry: &LogEntry) -> Result<Self, RecordFault> {
         let header = |name: &str| {
-            entry.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+            entry
+                .headers
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
         };
         let type_name = header("ce_type").ok_or(RecordFault::Foreign { reason: "no ce_type" })?;
         if type_name != TYPE {
@@ -87,24 +91,37 @@ impl UserEventRecord {
                 .strip_prefix(TYPE_FAMILY)
                 .is_some_and(|version| version.parse::<u32>().is_ok_and(|version| version > 1));
             return Err(if newer {
-                RecordFault::Newer { type_name: type_name.to_owned() }
+                RecordFault::Newer {
+                    type_name: type_name.to_owned(),
+                }
             } else {
-                RecordFault::Foreign { reason: "another ce_type" }
+                RecordFault::Foreign {
+                    reason: "another ce_type",
+                }
             });
         }
         let id = header("ce_id")
             .and_then(|id| id.parse().ok())
-            .ok_or(RecordFault::Foreign { reason: "no ce_id of ours" })?;
-        let value = entry.value.as_deref().ok_or(RecordFault::Broken { source: None })?;
-        let user = serde_json::from_slice(value)
-            .map_err(|source| RecordFault::Broken { source: Some(source) })?;
+            .ok_or(RecordFault::Foreign {
+                reason: "no ce_id of ours",
+            })?;
+        let value = entry
+            .value
+            .as_deref()
+            .ok_or(RecordFault::Broken { source: None })?;
+        let user =
+            serde_json::from_slice(value).map_err(|source| RecordFault::Broken { source: Some(source) })?;
         Ok(Self { id, user })
     }
 
     /// The event's id of a record, as far as it has one: for telling one log from another (P17).
     #[must_use]
     pub fn id_of(entry: &LogEntry) -> &str {
-        entry.headers.iter().find(|(key, _)| key == "ce_id").map_or("", |(_, value)| value.as_str())
+        entry
+            .headers
+            .iter()
+            .find(|(key, _)| key == "ce_id")
+            .map_or("", |(_, value)| value.as_str())
     }
 }
 
@@ -116,7 +133,9 @@ mod tests {
 
     fn golden() -> LogRecord {
         let root = "0199f0c2-0000-7000-8000-000000000001".parse().unwrap();
-        let trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00".parse().unwrap();
+        let trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00"
+            .parse()
+            .unwrap();
         let stored = StoredEvent::lines(STORED.as_bytes()).next().unwrap().unwrap();
         UserEventRecord::to_record(&stored, root, trace).unwrap()
     }
@@ -127,7 +146,11 @@ mod tests {
             offset: 0,
             timestamp_ms: 0,
             key: Some(record.key.clone()),
-            headers: record.headers.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+            headers: record
+                .headers
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), v.clone()))
+                .collect(),
             value: Some(record.value.clone()),
         }
     }
@@ -157,7 +180,10 @@ mod tests {
             record.headers[1].1 = type_name.to_owned();
             UserEventRecord::from_entry(&entry(&record)).unwrap_err()
         };
-        assert!(matches!(with_type("census.user-event.v2"), RecordFault::Newer { .. }));
+        assert!(matches!(
+            with_type("census.user-event.v2"),
+            RecordFault::Newer { .. }
+        ));
         assert!(matches!(with_type("orders.placed"), RecordFault::Foreign { .. }));
     }
 }

@@ -63,7 +63,11 @@ pub struct StoredEventFault {
 impl<'a> StoredEvent<'a> {
     /// Appends the line of one event, line feed included.
     pub fn write(ordinal: u64, event: &CleanEvent, out: &mut Vec<u8>) {
-        let line = Line { ordinal, event_id: event.event_id.as_deref(), user: &event.user };
+        let line = Line {
+            ordinal,
+            event_id: event.event_id.as_deref(),
+            user: &event.user,
+        };
         serde_json::to_writer(&mut *out, &line)
             .expect("a Vec never fails to write, and every member is a string or a number");
         out.push(b'\n');
@@ -81,10 +85,19 @@ impl<'a> StoredEvent<'a> {
     /// # Errors
     /// [`StoredEventFault`] when the user is not one of ours.
     pub fn head(&self, root: Uuid) -> Result<StoredHead<'a>, StoredEventFault> {
-        let UserHead { id: user_id, datetime: time } = serde_json::from_str(self.user.get())?;
+        let UserHead {
+            id: user_id,
+            datetime: time,
+        } = serde_json::from_str(self.user.get())?;
         let id = match &self.event_id {
-            Some(event) => EventId::Client { user: user_id.to_string(), event: event.to_string() },
-            None => EventId::Ordinal { root, ordinal: self.ordinal },
+            Some(event) => EventId::Client {
+                user: user_id.to_string(),
+                event: event.to_string(),
+            },
+            None => EventId::Ordinal {
+                root,
+                ordinal: self.ordinal,
+            },
         };
         Ok(StoredHead { id, user_id, time })
     }
@@ -114,7 +127,13 @@ mod tests {
         assert_eq!(String::from_utf8(written).unwrap(), GOLDEN);
         let second = StoredEvent::lines(GOLDEN.as_bytes()).nth(1).unwrap().unwrap();
         let head = second.head(root).unwrap();
-        assert_eq!(head.id, EventId::Client { user: "ü 2".into(), event: "e/1".into() });
+        assert_eq!(
+            head.id,
+            EventId::Client {
+                user: "ü 2".into(),
+                event: "e/1".into()
+            }
+        );
         assert_eq!(head.time, "2020-01-01T00:00:00.000Z");
     }
 }

@@ -31,7 +31,10 @@ impl TraceContext {
     /// The next step of the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span_id: rand::rng().random_range(1..=u64::MAX), ..*self }
+        Self {
+            span_id: rand::rng().random_range(1..=u64::MAX),
+            ..*self
+        }
     }
 
     /// The trace's id as logs show it.
@@ -43,7 +46,13 @@ impl TraceContext {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+        write!(
+            f,
+            "00-{:032x}-{:016x}-{:02x}",
+            self.trace_id,
+            self.span_id,
+            u8::from(self.sampled)
+        )
     }
 }
 
@@ -59,9 +68,12 @@ impl FromStr for TraceContext {
         let mut parts = text.split('-');
         let mut part = |length: usize| {
             let part = parts.next().filter(|part| part.len() == length)?;
-            part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)).then_some(part)
+            part.bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+                .then_some(part)
         };
-        let (Some(version), Some(trace), Some(span), Some(flags)) = (part(2), part(32), part(16), part(2)) else {
+        let (Some(version), Some(trace), Some(span), Some(flags)) = (part(2), part(32), part(16), part(2))
+        else {
             return Err(TraceFault);
         };
         let trace_id = u128::from_str_radix(trace, 16).map_err(|_| TraceFault)?;
@@ -70,7 +82,11 @@ impl FromStr for TraceContext {
         if version == "ff" || trace_id == 0 || span_id == 0 {
             return Err(TraceFault);
         }
-        Ok(Self { trace_id, span_id, sampled: flags & 1 == 1 })
+        Ok(Self {
+            trace_id,
+            span_id,
+            sampled: flags & 1 == 1,
+        })
     }
 }
 

@@ -45,7 +45,10 @@ impl Wakeup {
     /// The message's body.
     #[must_use]
     pub fn to_body(&self) -> Vec<u8> {
-        let body = Body { job: self.task.job, task: self.task.task };
+        let body = Body {
+            job: self.task.job,
+            task: self.task.task,
+        };
         serde_json::to_vec(&body).expect("a wake-up has only a UUID and a number, which always serialise")
     }
 
@@ -61,13 +64,19 @@ impl Wakeup {
     ) -> Result<Self, WakeupFault> {
         let type_name = type_name.unwrap_or_default();
         if type_name != WAKEUP_TYPE {
-            return Err(WakeupFault::OtherType { type_name: type_name.chars().take(64).collect() });
+            return Err(WakeupFault::OtherType {
+                type_name: type_name.chars().take(64).collect(),
+            });
         }
         let Body { job, task } =
             serde_json::from_slice(body).map_err(|source| WakeupFault::Malformed { source })?;
-        let trace =
-            traceparent.and_then(|header| header.parse().ok()).unwrap_or_else(TraceContext::generate);
-        Ok(Self { task: TaskRef { job, task }, trace })
+        let trace = traceparent
+            .and_then(|header| header.parse().ok())
+            .unwrap_or_else(TraceContext::generate);
+        Ok(Self {
+            task: TaskRef { job, task },
+            trace,
+        })
     }
 }
 

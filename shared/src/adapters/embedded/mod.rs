@@ -1,0 +1,1 @@
+//! Adapters inside the process: the wake-up queue of the profile `embedded`.

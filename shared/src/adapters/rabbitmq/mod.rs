@@ -1,0 +1,1 @@
+//! The wake-up queue on RabbitMQ.

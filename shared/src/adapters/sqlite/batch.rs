@@ -1,0 +1,300 @@
+//! The writer's thread: one batch after the other, each one transaction with a savepoint for each caller.
+
+use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::lanes::Lanes;
+use super::turnstile::Turnstile;
+use super::writer::{Write, WriteError};
+
+/// Callers in one transaction: enough to share a flush among all that wait, few enough to keep the turn short.
+const BATCH_MAX: usize = 1_000;
+/// Pages in the WAL after which a commit also checkpoints: 16 MiB.
+const CHECKPOINT_PAGES: u32 = 4_000;
+/// The WAL file is cut to this many bytes when a checkpoint has emptied it.
+const WAL_KEPT_BYTES: u32 = 64 * 1024 * 1024;
+/// How long a failed file is left alone before it is opened again.
+const REOPEN_EVERY: Duration = Duration::from_millis(200);
+
+/// Opens a connection that writes.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    // Other writers stand in the turnstile; what is left is a reader's recovery of the WAL.
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
+    connection.set_prepared_statement_cache_capacity(256);
+    Ok(connection)
+}
+
+/// The thread's own state.
+pub(super) struct Thread {
+    path: PathBuf,
+    connection: Option<Connection>,
+    flushing: bool,
+    turnstile: Turnstile,
+    lanes: Arc<Lanes>,
+}
+
+impl Thread {
+    pub(super) fn new(
+        path: PathBuf,
+        connection: Connection,
+        turnstile: Turnstile,
+        lanes: Arc<Lanes>,
+    ) -> Self {
+        Self {
+            path,
+            connection: Some(connection),
+            flushing: true,
+            turnstile,
+            lanes,
+        }
+    }
+
+    /// Commits batches until the lanes are closed and empty.
+    pub(super) fn run(mut self) {
+        while self.lanes.wait() {
+            let turn_wanted = Instant::now();
+            let turn = match self.turnstile.take() {
+                Ok(turn) => turn,
+                Err(source) => {
+                    tracing::error!(
+                        error = &source as &dyn StdError,
+                        "the writer's lock cannot be taken"
+                    );
+                    fail(self.lanes.take(BATCH_MAX), &(Arc::new(source) as _));
+                    continue;
+                }
+            };
+            metrics::histogram!("census_store_turn_wait_seconds").record(turn_wanted.elapsed());
+            // Taken only now: whatever arrived during the wait shares the flush.
+            let batch = self
+                .lanes
+                .take(BATCH_MAX)
+                .into_iter()
+                .filter(|work| work.begin())
+                .collect();
+            let connection = &mut self.connection;
+            let answers = commit(&self.path, connection, &mut self.flushing, batch);
+            drop(turn);
+            answers();
+        }
+    }
+}
+
+/// Runs and commits one batch; the returned closure answers its callers, after the turn was given up.
+fn commit(
+    path: &Path,
+    slot: &mut Option<Connection>,
+    flushing: &mut bool,
+    mut batch: Vec<Box<dyn Work>>,
+) -> Box<dyn FnOnce()> {
+    if batch.is_empty() {
+        return Box::new(|| {});
+    }
+    let connection = match reopened(path, slot, flushing) {
+        Ok(connection) => connection,
+        Err(source) => return Box::new(move || fail(batch, &source)),
+    };
+    let started = Instant::now();
+    let flush = batch.iter().any(|work| work.how().flushed);
+    if let Err(source) = begin(connection, flush, flushing) {
+        tracing::error!(error = &source as &dyn StdError, "a batch could not begin");
+        *slot = None;
+        let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
+        return Box::new(move || fail(batch, &source));
+    }
+    let ran = batch
+        .iter_mut()
+        .try_for_each(|work| run_alone(connection, work.as_mut()));
+    let committed = ran.and_then(|()| connection.execute_batch("COMMIT"));
+    metrics::histogram!("census_store_commit_seconds", "flushed" => if flush { "true" } else { "false" })
+        .record(started.elapsed());
+    metrics::histogram!("census_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+    match committed {
+        Ok(()) => Box::new(move || batch.into_iter().for_each(|work| work.answer(&Ok(())))),
+        Err(source) => {
+            // P3: whether the commit reached the disk is unknown. The connection is given up; the next one
+            // recovers the WAL and shows what is really there.
+            tracing::error!(
+                error = &source as &dyn StdError,
+                "a commit failed and its outcome is unknown"
+            );
+            *slot = None;
+            let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
+            Box::new(move || {
+                for work in batch {
+                    work.answer(&Err(WriteError::OutcomeUnknown(Arc::clone(&source))));
+                }
+            })
+        }
+    }
+}
+
+/// The connection; after a failure a new one, whose WAL was checkpointed before anything is accepted (P3).
+fn reopened<'a>(
+    path: &Path,
+    slot: &'a mut Option<Connection>,
+    flushing: &mut bool,
+) -> Result<&'a Connection, Arc<dyn StdError + Send + Sync>> {
+    if slot.is_none() {
+        let opened = connect(path).and_then(|connection| {
+            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            Ok((connection, busy))
+        });
+        match opened {
+            Ok((connection, busy)) => {
+                tracing::info!(
+                    checkpointed = !busy,
+                    "the store was opened again after a failed commit"
+                );
+                *flushing = true;
+                *slot = Some(connection);
+            }
+            Err(source) => {
+                tracing::error!(
+                    error = &source as &dyn StdError,
+                    "the store cannot be opened again"
+                );
+                std::thread::park_timeout(REOPEN_EVERY);
+                return Err(Arc::new(source));
+            }
+        }
+    }
+    Ok(slot.as_ref().expect("the slot was filled above"))
+}
+
+fn begin(connection: &Connection, flush: bool, flushing: &mut bool) -> rusqlite::Result<()> {
+    if flush != *flushing {
+        // Only between transactions does SQLite take another level.
+        connection.pragma_update(None, "synchronous", if flush { "FULL" } else { "NORMAL" })?;
+        *flushing = flush;
+    }
+    connection
+        .prepare_cached("BEGIN IMMEDIATE")?
+        .execute([])
+        .map(drop)
+}
+
+/// P2: each caller is a savepoint; a bad one fails alone.
+fn run_alone(connection: &Connection, work: &mut dyn Work) -> rusqlite::Result<()> {
+    connection.prepare_cached("SAVEPOINT caller")?.execute([])?;
+    if !work.run(connection) {
+        connection.prepare_cached("ROLLBACK TO caller")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE caller")?.execute([]).map(drop)
+}
+
+fn fail(batch: Vec<Box<dyn Work>>, source: &Arc<dyn StdError + Send + Sync>) {
+    for work in batch {
+        work.answer(&Err(WriteError::Failed(Arc::clone(source))));
+    }
+}
+
+/// One caller's write as the thread sees it.
+pub(super) trait Work: Send {
+    /// How it is to be treated.
+    fn how(&self) -> Write;
+    /// False when its caller has withdrawn it.
+    fn begin(&self) -> bool;
+    /// Runs the closure; false when what it wrote must be undone.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Tells the caller, once the commit's outcome is known.
+    fn answer(self: Box<Self>, committed: &Result<(), WriteError>);
+}
+
+/// Decides between the caller who withdraws and the thread that begins.
+#[derive(Clone)]
+pub(super) struct Ticket(Arc<AtomicU8>);
+
+const WAITING: u8 = 0;
+const BEGUN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+impl Ticket {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicU8::new(WAITING)))
+    }
+
+    /// True when the write will never run.
+    pub(super) fn withdraw(&self) -> bool {
+        self.leave_waiting(WITHDRAWN)
+    }
+
+    fn leave_waiting(&self, to: u8) -> bool {
+        self.0
+            .compare_exchange(WAITING, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+}
+
+/// A [`Work`] of any closure.
+pub(super) struct Request<T, E, F> {
+    how: Write,
+    ticket: Ticket,
+    write: Option<F>,
+    result: Option<Result<T, E>>,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Request<T, E, F> {
+    pub(super) fn new(how: Write, ticket: Ticket, write: F, answer: oneshot::Sender<Result<T, E>>) -> Self {
+        Self {
+            how,
+            ticket,
+            write: Some(write),
+            result: None,
+            answer,
+        }
+    }
+}
+
+impl<T, E, F> Work for Request<T, E, F>
+where
+    F: FnOnce(&Connection) -> Result<T, E> + Send,
+    T: Send,
+    E: From<WriteError> + Send,
+{
+    fn how(&self) -> Write {
+        self.how
+    }
+
+    fn begin(&self) -> bool {
+        self.ticket.leave_waiting(BEGUN)
+    }
+
+    fn run(&mut self, connection: &Connection) -> bool {
+        let Some(write) = self.write.take() else {
+            return false;
+        };
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| write(connection))) else {
+            tracing::error!(operation = self.how.operation, "a write panicked and was undone");
+            return false;
+        };
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), WriteError>) {
+        let result = match (self.result, committed) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(WriteError::BrokenOff.into()),
+            (Some(Ok(_)) | None, Err(error)) => Err(error.duplicate().into()),
+        };
+        // The caller may have gone; the write stands all the same.
+        let _ = self.answer.send(result);
+    }
+}

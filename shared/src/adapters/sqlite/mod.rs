@@ -1,0 +1,13 @@
+//! SQLite: the job store, the projection, and the event log of the profile `embedded`.
+
+mod batch;
+pub mod jobs;
+mod lanes;
+pub mod log;
+pub mod projection;
+mod reader;
+mod turnstile;
+mod writer;
+
+pub use reader::{ReadError, Reader};
+pub use writer::{Lane, OpenError, Schema, Write, WriteError, Writer};

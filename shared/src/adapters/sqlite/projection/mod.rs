@@ -1,0 +1,1 @@
+//! The projection: counts by place, each event once.

@@ -1,0 +1,101 @@
+//! Read access to one SQLite file: a pool of connections that never wait for the writer.
+
+use std::path::Path;
+use std::time::Duration;
+
+use deadpool_sqlite::{
+    Config, CreatePoolError, Hook, HookError, Pool, PoolConfig, PoolError, Runtime, Timeouts,
+};
+use rusqlite::Connection;
+
+/// A pool of reading connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    pool: Pool,
+}
+
+/// A read that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The pool could not be built.
+    #[error("no pool of connections to read with")]
+    NoPool(#[from] CreatePoolError),
+    /// No connection was free in time, or none could be opened.
+    #[error("no connection to read with")]
+    NoConnection(#[from] PoolError),
+    /// The reading closure panicked, or the pool was closed.
+    #[error("the read was broken off: {0}")]
+    BrokenOff(String),
+    /// SQLite refused.
+    #[error("SQLite refused the read")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// How long a read waits for a free connection.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+impl Reader {
+    /// A pool of at most `size` connections to a file that a [`super::Writer`] has opened before.
+    ///
+    /// # Errors
+    /// [`ReadError::NoPool`].
+    pub fn open(path: &Path, size: usize) -> Result<Self, ReadError> {
+        let mut config = Config::new(path);
+        let timeouts = Timeouts {
+            wait: Some(WAIT_MAX),
+            create: Some(WAIT_MAX),
+            recycle: Some(WAIT_MAX),
+        };
+        config.pool = Some(PoolConfig {
+            max_size: size,
+            timeouts,
+            ..PoolConfig::default()
+        });
+        let pool = config
+            .builder(Runtime::Tokio1)
+            .expect("the configuration has no fault that could be found")
+            .post_create(Hook::async_fn(|connection, _| {
+                Box::pin(async move {
+                    match connection.interact(prepare).await {
+                        Ok(Ok(())) => Ok(()),
+                        Ok(Err(source)) => Err(HookError::Backend(source)),
+                        Err(fault) => Err(HookError::message(fault.to_string())),
+                    }
+                })
+            }))
+            .build()
+            .map_err(CreatePoolError::Build)?;
+        Ok(Self { pool })
+    }
+
+    /// Runs `read` in one read transaction: all it sees is one snapshot. It must end within a second (P9), and
+    /// it goes on although the caller is gone.
+    ///
+    /// # Errors
+    /// The closure's own, or a [`ReadError`].
+    pub async fn read<T, E, F>(&self, read: F) -> Result<T, E>
+    where
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<ReadError> + Send + 'static,
+    {
+        let connection = self.pool.get().await.map_err(ReadError::from)?;
+        let result = connection
+            .interact(move |connection| {
+                let snapshot = connection.transaction().map_err(ReadError::from)?;
+                let result = read(&snapshot)?;
+                snapshot.finish().map_err(ReadError::from)?;
+                Ok(result)
+            })
+            .await;
+        result.unwrap_or_else(|fault| Err(ReadError::BrokenOff(fault.to_string()).into()))
+    }
+}
+
+fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "query_only", true)?;
+    // Opening the WAL of a file that another process recovers is the one thing that a reader waits for.
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The clocks of the host.
+
+mod clock;
+
+pub use clock::SystemClock;

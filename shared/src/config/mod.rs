@@ -1,0 +1,1 @@
+//! What the operator sets: one documented struct per concern, and the only reader of the environment.

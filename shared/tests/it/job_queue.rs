@@ -1,0 +1,1 @@
+//! Every adapter of the port runs the port's conformance suite.

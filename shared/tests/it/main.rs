@@ -1,0 +1,6 @@
+//! The integration tests of `shared`, in one binary: every binary links SQLite and librdkafka once more.
+
+mod event_log;
+mod job_queue;
+mod job_store;
+mod projection;

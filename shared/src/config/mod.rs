@@ -4,6 +4,7 @@
 //! [`Config::from_values`] gives it a type, so that a fault names its key and where the value came from.
 
 mod concern;
+mod flags;
 mod keys;
 mod source;
 mod value;
@@ -14,6 +15,7 @@ pub use concern::{
     BrokerSettings, Config, HttpSettings, IntakeSettings, LogFormat, LogSettings, Profile, StoreSettings,
     WorkerSettings,
 };
+pub use flags::Flags;
 pub use keys::{KEYS, Key};
 pub use source::{Environment, FileFault, Origin, Values};
 

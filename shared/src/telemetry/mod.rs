@@ -2,6 +2,8 @@
 
 mod logs;
 mod metrics;
+mod refusal;
 
 pub use logs::{LogFault, start_logs};
 pub use metrics::{Metrics, MetricsFault};
+pub use refusal::{EXIT_FAILURE, EXIT_USAGE, refuse_to_start};

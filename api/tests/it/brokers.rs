@@ -74,7 +74,10 @@ fn jobs_are_accepted_while_the_brokers_are_away() {
         ("--rabbitmq-url", "amqp://guest:guest@127.0.0.1:9/%2f".to_owned()),
         ("--kafka-brokers", "127.0.0.1:9".to_owned()),
     ];
-    let flags = nowhere.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
+    let flags = nowhere
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value])
+        .collect();
     let census = Census::start(flags);
     let id = census.post("/submit/10").accepted();
     assert_eq!(census.get(&format!("/jobs/{id}")).json()["state"], "queued");
@@ -83,7 +86,12 @@ fn jobs_are_accepted_while_the_brokers_are_away() {
         let answer = census.get("/readyz");
         assert_eq!(answer.status, 200, "an api serves without brokers");
         let ready = answer.json();
-        let down = ready["components"].as_array().unwrap().iter().filter(|c| c["state"] == "down").count();
+        let down = ready["components"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|c| c["state"] == "down")
+            .count();
         if ready["status"] == "degraded" && down >= 2 {
             break;
         }
@@ -91,5 +99,8 @@ fn jobs_are_accepted_while_the_brokers_are_away() {
         std::thread::park_timeout(Duration::from_millis(50));
     }
     let cancelled = census.post(&format!("/jobs/{id}/cancel"));
-    assert_eq!((cancelled.status, &cancelled.json()["state"]), (200, &json!("cancelled")));
+    assert_eq!(
+        (cancelled.status, &cancelled.json()["state"]),
+        (200, &json!("cancelled"))
+    );
 }

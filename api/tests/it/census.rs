@@ -33,13 +33,21 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The problem, after checking that it is one in every respect that all have in common.
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{}",
+            self.text
+        );
         let problem = self.json();
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status, "{problem}");
@@ -55,7 +63,11 @@ impl Answer {
         assert_eq!(self.status, 202, "{}", self.text);
         let id = self.json()["id"].as_str().expect("a job has an id").to_owned();
         assert_eq!(self.header("location"), Some(format!("/jobs/{id}").as_str()));
-        assert!(self.header("retry-after").is_some() && self.header("etag").is_some(), "{:?}", self.headers);
+        assert!(
+            self.header("retry-after").is_some() && self.header("etag").is_some(),
+            "{:?}",
+            self.headers
+        );
         id
     }
 }
@@ -88,7 +100,12 @@ impl Census {
             .timeout_global(Some(BOUND))
             .build()
             .new_agent();
-        Self { child, base, agent, flags }
+        Self {
+            child,
+            base,
+            agent,
+            flags,
+        }
     }
 
     /// Kills the process with `SIGKILL` and starts another over the same data.
@@ -108,7 +125,9 @@ impl Census {
     }
 
     pub(crate) fn address(&self) -> &str {
-        self.base.strip_prefix("http://").expect("the base is an http address")
+        self.base
+            .strip_prefix("http://")
+            .expect("the base is an http address")
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -130,7 +149,12 @@ impl Census {
 
     pub(crate) fn post_body(&self, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
         let body: Vec<u8> = body.into();
-        answer(self.agent.post(self.url(path)).header("content-type", content_type).send(&body[..]))
+        answer(
+            self.agent
+                .post(self.url(path))
+                .header("content-type", content_type)
+                .send(&body[..]),
+        )
     }
 
     pub(crate) fn post_json(&self, path: &str, body: &Value) -> Answer {
@@ -138,7 +162,11 @@ impl Census {
     }
 
     pub(crate) fn import(&self, format: &str, body: impl Into<Vec<u8>>) -> Answer {
-        self.post_body(&format!("/import?format={format}"), "application/octet-stream", body)
+        self.post_body(
+            &format!("/import?format={format}"),
+            "application/octet-stream",
+            body,
+        )
     }
 
     /// The job once it has ended.
@@ -211,13 +239,20 @@ impl Drop for Workers {
 /// Cargo names only the binaries of this package; that of `workers` lies beside them.
 fn workers_binary() -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_api")).with_file_name("workers");
-    assert!(path.exists(), "{} is missing: `cargo test --workspace` builds it", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: `cargo test --workspace` builds it",
+        path.display()
+    );
     path
 }
 
 fn terminate(child: &mut Child) -> Option<i32> {
     let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is a program of every Unix");
+    let sent = Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .expect("kill is a program of every Unix");
     assert!(sent.success());
     child.wait().expect("the process is ours").code()
 }
@@ -231,8 +266,16 @@ fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answ
         .collect();
     let status = response.status().as_u16();
     let mut text = String::new();
-    response.into_body().into_reader().read_to_string(&mut text).expect("answers are text");
-    Answer { status, headers, text }
+    response
+        .into_body()
+        .into_reader()
+        .read_to_string(&mut text)
+        .expect("answers are text");
+    Answer {
+        status,
+        headers,
+        text,
+    }
 }
 
 /// A data folder that is gone after the test.

@@ -38,7 +38,10 @@ fn the_list_is_newest_first_and_its_cursor_walks_every_job_once() {
         let page = census.get(&path).json();
         let jobs = page["jobs"].as_array().unwrap();
         seen.extend(jobs.iter().map(|job| job["id"].as_str().unwrap().to_owned()));
-        assert!(jobs.iter().all(|job| job.get("receipts").is_none() && job.get("attempts").is_none()));
+        assert!(
+            jobs.iter()
+                .all(|job| job.get("receipts").is_none() && job.get("attempts").is_none())
+        );
         let Some(next) = page["next"].as_str() else { break };
         path = format!("/jobs?kind=submit&limit=3&cursor={next}");
     }
@@ -53,12 +56,22 @@ fn a_job_of_which_nothing_was_done_is_cancelled_and_stays_so() {
     let census = Census::embedded(data.path());
     // Waits for another that waits for nothing that would end: the second report is surely not done.
     let submit = census.post("/submit/100000").accepted();
-    let report = census.post_json("/report", &json!({"after": [submit]})).accepted();
+    let report = census
+        .post_json("/report", &json!({"after": [submit]}))
+        .accepted();
     let cancel = census.post(&format!("/jobs/{report}/cancel"));
     assert!([200, 202].contains(&cancel.status), "{}", cancel.text);
     assert_eq!(census.ended(&report)["state"], "cancelled");
-    assert_eq!(census.post(&format!("/jobs/{report}/cancel")).status, 200, "a cancel is repeatable");
-    census.get(&format!("/jobs/{report}/result")).problem(409, "no_result");
+    assert_eq!(
+        census.post(&format!("/jobs/{report}/cancel")).status,
+        200,
+        "a cancel is repeatable"
+    );
+    census
+        .get(&format!("/jobs/{report}/result"))
+        .problem(409, "no_result");
     census.succeeded(&submit);
-    census.post(&format!("/jobs/{submit}/cancel")).problem(409, "already_ended");
+    census
+        .post(&format!("/jobs/{submit}/cancel"))
+        .problem(409, "already_ended");
 }

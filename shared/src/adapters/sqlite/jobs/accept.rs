@@ -19,11 +19,11 @@ impl AcceptStore for JobStore {
     async fn stage(
         &self,
         upload: UploadId,
-        chunk: InputChunk,
+        chunks: Vec<InputChunk>,
         rejects: Vec<RejectRecord>,
     ) -> Result<(), StoreError> {
-        self.check_room(chunk.body.len() as u64)?;
-        self.stage_chunk(upload, chunk, rejects).await
+        self.check_room(chunks.iter().map(|chunk| chunk.body.len() as u64).sum())?;
+        self.stage_chunks(upload, chunks, rejects).await
     }
 
     async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError> {

@@ -9,15 +9,15 @@ use crate::ports::{InputChunk, RejectRecord, StoreError, UploadId};
 const UPLOAD_LEASE_MS: i64 = 2 * 3600 * 1000;
 
 impl JobStore {
-    pub(super) async fn stage_chunk(
+    pub(super) async fn stage_chunks(
         &self,
         upload: UploadId,
-        chunk: InputChunk,
+        chunks: Vec<InputChunk>,
         rejects: Vec<RejectRecord>,
     ) -> Result<(), StoreError> {
         self.write(Write::relaxed("stage"), move |connection, now| {
             let input = renewed(connection, now, upload)?;
-            insert_chunks(connection, input, &[chunk])?;
+            insert_chunks(connection, input, &chunks)?;
             insert_rejects(connection, input, &rejects)
         })
         .await

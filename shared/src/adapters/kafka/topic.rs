@@ -1,8 +1,9 @@
 //! P17: the topic is made where it is missing, and refused where it would lose records.
 
+use std::time::Duration;
+
 use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
-    TopicReplication,
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -13,6 +14,8 @@ use super::{ANSWER_WITHIN, fault};
 use crate::ports::LogError;
 
 const PARTITIONS: i32 = 4;
+/// How long to wait before a topic that was just made is asked for again.
+const HEARD_OF_AFTER: Duration = Duration::from_millis(20);
 /// With any other value Kafka deletes records by itself.
 const REQUIRED: [(&str, &str); 3] = [
     ("cleanup.policy", "delete"),
@@ -28,37 +31,49 @@ pub(super) async fn prepare(settings: &Settings, events: ClientEvents) -> Result
         .create_with_context(events)
         .map(Elsewhere::new)
         .map_err(|error| fault::away("connect", error))?;
-    let found = match describe(&admin, &settings.topic).await {
-        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnknownTopicOrPartition)) => {
+    let describe_fault = |error| fault::away("describe topic", error);
+    let found = match describe(&admin, &settings.topic).await.map_err(describe_fault)? {
+        Some(found) => found,
+        None => {
             create(&admin, &settings.topic)
                 .await
                 .map_err(|error| fault::away("create topic", error))?;
-            describe(&admin, &settings.topic).await
+            describe_made(&admin, &settings.topic)
+                .await
+                .map_err(describe_fault)?
         }
-        found => found,
     };
-    let found = found.map_err(|error| fault::away("describe topic", error))?;
     check(settings, &found)
 }
 
-async fn describe(admin: &Admin, topic: &str) -> Result<ConfigResource, KafkaError> {
+/// The topic's settings; `None` where the cluster has no such topic, or hides it from us.
+async fn describe(admin: &Admin, topic: &str) -> Result<Option<ConfigResource>, KafkaError> {
     let wanted = ResourceSpecifier::Topic(topic);
-    let found = admin.describe_configs([&wanted], &options()).await?;
-    found
-        .into_iter()
-        .map(|resource| resource.map_err(KafkaError::AdminOp))
-        .find(|resource| {
-            resource
-                .as_ref()
-                .map_or(true, |found| is_topic(&found.specifier, topic))
-        })
+    for resource in admin.describe_configs([&wanted], &options()).await? {
+        let resource = resource.map_err(KafkaError::AdminOp)?;
+        // rdkafka drops the fault of a single resource: a topic that is missing has no settings.
+        if !resource.entries.is_empty() {
+            return Ok(Some(resource));
+        }
+    }
+    Ok(None)
+}
+
+/// The settings of a topic that was just made, as soon as the brokers have heard of it.
+async fn describe_made(admin: &Admin, topic: &str) -> Result<ConfigResource, KafkaError> {
+    let made = async {
+        loop {
+            if let Some(found) = describe(admin, topic).await? {
+                return Ok(found);
+            }
+            tokio::time::sleep(HEARD_OF_AFTER).await;
+        }
+    };
+    tokio::time::timeout(ANSWER_WITHIN, made)
+        .await
         .unwrap_or(Err(KafkaError::AdminOp(
             RDKafkaErrorCode::UnknownTopicOrPartition,
         )))
-}
-
-fn is_topic(specifier: &OwnedResourceSpecifier, topic: &str) -> bool {
-    matches!(specifier, OwnedResourceSpecifier::Topic(name) if name == topic)
 }
 
 async fn create(admin: &Admin, topic: &str) -> Result<(), KafkaError> {

@@ -17,6 +17,8 @@ use crate::ports::{LogEntry, LogError, PartitionEnd};
 
 /// How often the client's own events are served while nobody asks.
 const SERVE_EVERY: Duration = Duration::from_secs(1);
+/// How long to wait before a partition that had no leader is asked about again.
+const LEADER_AFTER: Duration = Duration::from_millis(20);
 
 type Answer<T> = oneshot::Sender<Result<T, KafkaError>>;
 
@@ -39,6 +41,8 @@ impl Asker {
     pub(super) fn start(settings: &Settings, events: ClientEvents) -> Result<Self, LogError> {
         let consumer = settings
             .consumer()
+            // A fetch that still waits for records would hold up the next question.
+            .set("fetch.wait.max.ms", "10")
             .create_with_context(events)
             .map_err(|error| fault::away("connect", error))?;
         let (questions, asked) = mpsc::channel();
@@ -127,7 +131,7 @@ impl Asking {
         match question {
             Question::Partitions(answer) if answer.is_closed() => {}
             Question::Partitions(answer) => {
-                let count = self.count_partitions().map(i32::unsigned_abs);
+                let count = self.patiently(Self::count_partitions).map(i32::unsigned_abs);
                 let _ = answer.send(count);
             }
             Question::Ends(answer) => self.answer_ends(answer),
@@ -137,8 +141,22 @@ impl Asking {
                 offset,
                 answer,
             } => {
-                let found = self.record_at(partition, offset);
+                let found = self.patiently(|asking| asking.record_at(partition, offset));
                 let _ = answer.send(found);
+            }
+        }
+    }
+
+    /// Asks again while a partition has no leader yet, or another one than the client believes.
+    fn patiently<T>(&mut self, ask: impl Fn(&mut Self) -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+        let asked = Instant::now();
+        loop {
+            match ask(self) {
+                Err(error) if fault::is_election(&error) && asked.elapsed() < ANSWER_WITHIN => {
+                    // A wait that serves the client's events.
+                    self.consumer.poll(LEADER_AFTER);
+                }
+                answer => return answer,
             }
         }
     }
@@ -158,7 +176,7 @@ impl Asking {
         if answers.is_empty() {
             return;
         }
-        let ends = self.ends();
+        let ends = self.patiently(Self::ends);
         for answer in answers {
             let _ = answer.send(ends.clone());
         }

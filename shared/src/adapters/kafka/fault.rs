@@ -38,6 +38,14 @@ pub(super) fn of_record(error: KafkaError) -> LogError {
     }
 }
 
+/// A partition has no leader yet, or a new one: the next answer may be better.
+pub(super) fn is_election(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable)
+    )
+}
+
 /// What an error of the consumer means to a reader.
 pub(super) enum Reading {
     /// The log does not hold a position (P17).

@@ -80,6 +80,8 @@ impl EventLog for KafkaLog {
         let events = ClientEvents::new(Arc::clone(&self.health));
         topic::prepare(&self.settings, events).await?;
         let partitions = self.asker.partitions().await?;
+        // Every partition of a topic that was just made has its leader only when it answers.
+        self.asker.ends().await?;
         self.health.up();
         Ok(partitions)
     }

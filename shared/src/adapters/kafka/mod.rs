@@ -35,7 +35,7 @@ use crate::ports::{
 };
 
 /// How long the cluster may take to answer a question.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// One topic of a Kafka cluster.
 pub struct KafkaLog {

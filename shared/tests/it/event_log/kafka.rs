@@ -271,6 +271,14 @@ async fn a_cluster_that_is_away_fails_records_in_time_and_shows_in_the_health() 
     for answer in answers {
         assert!(matches!(answer, Err(LogError::Away { .. })), "{answer:?}");
     }
+    let (prepared, ends, record) = tokio::join!(
+        within("no topic", log.prepare()),
+        within("no ends", log.ends()),
+        within("no record", log.record_at(0, 0)),
+    );
+    assert!(matches!(prepared, Err(LogError::Away { .. })), "{prepared:?}");
+    assert!(matches!(ends, Err(LogError::Away { .. })), "{ends:?}");
+    assert!(matches!(record, Err(LogError::Away { .. })), "{record:?}");
     let health = log.health();
     assert_eq!((health.name, health.up), ("kafka", false));
     assert!(health.detail.is_some());
@@ -285,6 +293,9 @@ async fn an_outage_shows_in_the_health_and_passes() {
     let log = KafkaLog::connect(&brokers, "user-events", lease, Arc::new(SystemClock)).unwrap();
     publish_all(&log, vec![record(0)]).await;
     assert!(log.health().up);
+    let mut reader = reader(&log).await;
+    read_count(&mut *reader, 1).await;
+    let reading = tokio::spawn(async move { read_count(&mut *reader, 1).await });
     cluster.broker_down(1).unwrap();
     until_health_is(&log, false).await;
     let answers = within("the answer", log.publish(vec![record(1)])).await;
@@ -292,6 +303,10 @@ async fn an_outage_shows_in_the_health_and_passes() {
     cluster.broker_up(1).unwrap();
     until_health_is(&log, true).await;
     publish_all(&log, vec![record(2)]).await;
+    let read = within("the waiting reader", reading)
+        .await
+        .expect("an outage does not end a reader");
+    assert_eq!(read[0].value, Some(record(2).value));
 }
 
 async fn until_health_is(log: &KafkaLog, up: bool) {

@@ -1,4 +1,8 @@
 //! HTTP API of Census.
 
+pub mod contract;
+pub mod http;
+pub mod openapi;
+pub mod poll;
 pub mod refusal;
 pub mod submit;

@@ -34,9 +34,9 @@ async fn serve(config: &Config, metrics: Metrics) -> Result<(), AppError> {
     let dispatcher = tokio::spawn(host.dispatcher().run(served.clone()));
     let upkeep = tokio::spawn(metrics.clone().run_upkeep(served.clone()));
     let crew = match config.profile {
-        Profile::Embedded => {
-            Some(tokio::spawn(host.crew(config, Role::ALL.to_vec()).run(served.clone())))
-        }
+        Profile::Embedded => Some(tokio::spawn(
+            host.crew(config, Role::ALL.to_vec()).run(served.clone()),
+        )),
         Profile::Brokers => None,
     };
     let gauges = tokio::spawn(gauges::run(
@@ -44,9 +44,18 @@ async fn serve(config: &Config, metrics: Metrics) -> Result<(), AppError> {
         Arc::clone(&host.queue),
         served.clone(),
     ));
-    let listen = |source| AppError::Listen { address: config.http.listen.to_string(), source };
-    let acceptor = TcpListener::bind(config.http.listen).into_acceptor().await.map_err(listen)?;
-    let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
+    let listen = |source| AppError::Listen {
+        address: config.http.listen.to_string(),
+        source,
+    };
+    let acceptor = TcpListener::bind(config.http.listen)
+        .into_acceptor()
+        .await
+        .map_err(listen)?;
+    let address = acceptor
+        .local_addr()
+        .first()
+        .and_then(|address| address.as_socket_addr().copied());
     welcome(address.unwrap_or(config.http.listen), config.profile);
     let endpoint = routes(state(config, &host, metrics, shutdown.clone()));
     let result = Server::new_with_acceptor(acceptor)
@@ -64,7 +73,10 @@ async fn serve(config: &Config, metrics: Metrics) -> Result<(), AppError> {
         }
     })
     .await;
-    result.map_err(|source| AppError::System { what: "the HTTP server", source })
+    result.map_err(|source| AppError::System {
+        what: "the HTTP server",
+        source,
+    })
 }
 
 fn state(config: &Config, host: &Host, metrics: Metrics, shutdown: CancellationToken) -> Arc<ApiState> {

@@ -104,7 +104,10 @@ impl Host {
         };
         let data = DataDir::open(&config.store.data_dir, sharing)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let boot_id = boot_id().map_err(|source| AppError::System { what: "the boot id", source })?;
+        let boot_id = boot_id().map_err(|source| AppError::System {
+            what: "the boot id",
+            source,
+        })?;
         let options = JobStoreOptions {
             lease: config.workers.lease,
             retention: config.store.retention,
@@ -116,13 +119,17 @@ impl Host {
         let store = JobStore::open(&data.file("jobs.sqlite"), Arc::clone(&clock), options)
             .await
             .map_err(open("the job store"))?;
-        let projection =
-            ProjectionStore::open(&data.file("projection.sqlite"), Arc::clone(&clock), boot_id, READERS)
-                .map_err(open("the projection"))?;
+        let projection = ProjectionStore::open(
+            &data.file("projection.sqlite"),
+            Arc::clone(&clock),
+            boot_id,
+            READERS,
+        )
+        .map_err(open("the projection"))?;
         let brokers = &config.brokers;
         let (queue, log): (Arc<dyn JobQueue>, Arc<dyn EventLog>) = match config.profile {
             Profile::Embedded => (
-                Arc::new(InProcessQueue::new(Arc::clone(&clock))),
+                Arc::new(InProcessQueue::new(&*clock)),
                 Arc::new(
                     SqliteLog::open(&data.file("log.sqlite"), &brokers.kafka_topic, Arc::clone(&clock))
                         .map_err(open("the event log"))?,
@@ -146,13 +153,25 @@ impl Host {
             ),
         };
         let dispatch = DispatchHandle::default();
-        Ok(Self { store, projection, queue, log, clock, dispatch, _data: data })
+        Ok(Self {
+            store,
+            projection,
+            queue,
+            log,
+            clock,
+            dispatch,
+            _data: data,
+        })
     }
 
     /// The dispatcher of this process.
     #[must_use]
     pub fn dispatcher(&self) -> Dispatcher {
-        Dispatcher::new(Arc::new(self.store.clone()), Arc::clone(&self.queue), self.dispatch.clone())
+        Dispatcher::new(
+            Arc::new(self.store.clone()),
+            Arc::clone(&self.queue),
+            self.dispatch.clone(),
+        )
     }
 
     /// The workers of this process.
@@ -215,7 +234,9 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
             }
             None => None,
         };
-        host.crew(config, config.workers.roles.clone()).run(shutdown).await;
+        host.crew(config, config.workers.roles.clone())
+            .run(shutdown)
+            .await;
         stopped_within(config.workers.shutdown_timeout, async {
             let _ = tokio::join!(dispatcher, upkeep);
             if let Some(operations) = operations {
@@ -247,7 +268,10 @@ pub fn block_on<T>(main: impl Future<Output = Result<T, AppError>>) -> Result<T,
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| AppError::System { what: "an async runtime", source })?;
+        .map_err(|source| AppError::System {
+            what: "an async runtime",
+            source,
+        })?;
     let result = runtime.block_on(main);
     // A read of the store cannot be broken off; it ends within a second (P9).
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -259,7 +283,12 @@ pub fn block_on<T>(main: impl Future<Output = Result<T, AppError>>) -> Result<T,
 /// # Errors
 /// [`AppError::System`].
 pub fn shutdown_signal() -> Result<CancellationToken, AppError> {
-    let listen = |kind| signal(kind).map_err(|source| AppError::System { what: "a signal handler", source });
+    let listen = |kind| {
+        signal(kind).map_err(|source| AppError::System {
+            what: "a signal handler",
+            source,
+        })
+    };
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let token = CancellationToken::new();
     let cancelled = token.clone();
@@ -278,7 +307,10 @@ pub fn shutdown_signal() -> Result<CancellationToken, AppError> {
 pub async fn stopped_within(bound: Duration, rest: impl Future<Output = ()>) {
     match tokio::time::timeout(bound, rest).await {
         Ok(()) => tracing::info!("stopped"),
-        Err(_) => tracing::warn!(bound_ms = bound.as_millis(), "stopped before everything had ended"),
+        Err(_) => tracing::warn!(
+            bound_ms = bound.as_millis(),
+            "stopped before everything had ended"
+        ),
     }
 }
 
@@ -289,5 +321,8 @@ fn worker_id() -> WorkerId {
 }
 
 fn open<E: StdError + Send + Sync + 'static>(what: &'static str) -> impl FnOnce(E) -> AppError {
-    move |source| AppError::Open { what, source: Box::new(source) }
+    move |source| AppError::Open {
+        what,
+        source: Box::new(source),
+    }
 }

@@ -25,7 +25,10 @@ pub async fn serve(
     metrics: Metrics,
     shutdown: CancellationToken,
 ) -> Result<JoinHandle<()>, AppError> {
-    let listen = |source| AppError::Listen { address: address.to_string(), source };
+    let listen = |source| AppError::Listen {
+        address: address.to_string(),
+        source,
+    };
     let acceptor = TcpListener::bind(address).into_acceptor().await.map_err(listen)?;
     tracing::info!(address = %acceptor.local_addr()[0], "the operator's endpoints are served");
     let routes = Route::new()
@@ -36,8 +39,14 @@ pub async fn serve(
         .with(AddData::new(metrics));
     Ok(tokio::spawn(async move {
         let server = Server::new_with_acceptor(acceptor);
-        if let Err(error) = server.run_with_graceful_shutdown(routes, shutdown.cancelled_owned(), None).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the operator's endpoints ended");
+        if let Err(error) = server
+            .run_with_graceful_shutdown(routes, shutdown.cancelled_owned(), None)
+            .await
+        {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the operator's endpoints ended"
+            );
         }
     }))
 }
@@ -51,15 +60,27 @@ fn healthz() -> Response {
 #[handler]
 fn readyz(health: Data<&Vec<Arc<dyn Health>>>) -> Response {
     let readiness = Readiness::of_workers(health.iter().map(|component| component.health()).collect());
-    let status = if readiness.serves() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if readiness.serves() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     json(status, readiness.to_json())
 }
 
 #[handler]
 fn metrics_text(metrics: Data<&Metrics>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.text()).with_status(StatusCode::OK).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        metrics.text(),
+    )
+        .with_status(StatusCode::OK)
+        .into_response()
 }
 
 fn json(status: StatusCode, body: String) -> Response {
-    Response::builder().status(status).content_type("application/json").body(body)
+    Response::builder()
+        .status(status)
+        .content_type("application/json")
+        .body(body)
 }

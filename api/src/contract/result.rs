@@ -19,7 +19,7 @@ pub struct JobResult {
 }
 
 /// A record of an import that was refused, with its first fault.
-#[derive(Clone, Debug, Object, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Reject {
     /// The first physical line of the record, from 1.
     pub line: i64,

@@ -93,7 +93,7 @@ where
         refuse_unknown_parameters(request.uri(), request.method(), offer)?;
         match self.inner.call(request).await {
             Ok(output) => Ok(output.into_response()),
-            Err(error) => Err(HttpProblem::of(error)),
+            Err(error) => Err(HttpProblem::of(&error, &offer.template)),
         }
     }
 
@@ -168,11 +168,12 @@ fn record(method: &Method, route: &str, response: &Response, started: Instant) {
         duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         "request answered"
     );
-    // An unknown method is the caller's text and may not become a label.
-    let method = if response.status() == poem::http::StatusCode::METHOD_NOT_ALLOWED {
-        "other"
-    } else {
-        method.as_str()
+    // Another method is the caller's own text, and may not become a label.
+    let method = match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+            method.as_str()
+        }
+        _ => "other",
     };
     let (method, route, status) = (method.to_owned(), route.to_owned(), status.to_string());
     let labels = [("method", method), ("route", route), ("status", status)];

@@ -55,7 +55,12 @@ fn write_block(text: &mut String, value: &Value, indent: usize) {
         Value::Array(items) => {
             for item in items {
                 let _ = write!(text, "{:indent$}-", "");
+                let start = text.len();
                 write_member(text, item, indent);
+                // The first member of a map stands behind the dash: a line break and the indent give way.
+                if item.as_object().is_some_and(|object| !object.is_empty()) {
+                    text.replace_range(start..start + 1 + indent + 2, " ");
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

@@ -13,6 +13,32 @@ pub struct Refusal {
     pub errors: Vec<Fault>,
 }
 
+impl Refusal {
+    /// A request that was parsed and holds these faults.
+    #[must_use]
+    pub fn invalid(errors: Vec<Fault>) -> Self {
+        let detail = match &errors[..] {
+            [one] => format!("`{}` {}.", one.pointer, one.detail),
+            several => format!("{} members are invalid; `errors` lists them.", several.len()),
+        };
+        Self {
+            code: RefusalCode::Invalid,
+            detail,
+            errors,
+        }
+    }
+
+    /// A refusal that has nothing to do with one member.
+    #[must_use]
+    pub fn of(code: RefusalCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+}
+
 /// The codes of contract.md §3 that a request's own content can bring about, each with its page under `/problems/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefusalCode {

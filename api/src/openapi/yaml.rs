@@ -28,8 +28,7 @@ const FIRST: [&str; 19] = [
 ];
 
 /// The document as YAML.
-#[must_use]
-pub fn to_yaml(document: &Value) -> String {
+pub(super) fn to_yaml(document: &Value) -> String {
     let mut text = String::from("# Generated: `api openapi > openapi.yaml`\n");
     write_block(&mut text, document, 0);
     text

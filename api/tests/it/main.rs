@@ -1,3 +1,9 @@
-//! Tests of the API in one binary, so that it is linked once.
+//! The tests of the whole product, in one binary: every binary links SQLite and librdkafka once more.
 
+mod brokers;
+mod census;
+mod crash;
+mod first_minute;
 mod http;
+mod jobs;
+mod refusals;

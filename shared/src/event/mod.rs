@@ -3,7 +3,11 @@
 mod clean;
 mod fault;
 mod id;
+mod raw;
+mod text;
 
 pub use clean::{Address, CleanEvent, CleanUser};
 pub use fault::{Fault, FaultCode};
 pub use id::{EventId, EventIdFault};
+pub use raw::{RawAddress, RawEvent, RawText};
+pub use text::{clean_id, clean_text};

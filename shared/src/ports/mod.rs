@@ -28,7 +28,7 @@ pub use event_log::{
     Delivery as LogDelivery, EventLog, LogBatch, LogEntry, LogError, LogReader, LogRecord, PartitionEnd,
     RecordMark,
 };
-pub use health::{ComponentHealth, Health};
+pub use health::{ComponentHealth, Health, Readiness};
 pub use job_control::{CancelOutcome, JobControl};
 pub use job_queue::{Deliveries, Delivery, JobQueue, QueueError};
 pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};

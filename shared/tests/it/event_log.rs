@@ -1,1 +1,4 @@
 //! Every adapter of the port runs the port's conformance suite.
+
+mod kafka;
+mod sqlite;

@@ -1,5 +1,6 @@
 //! The HTTP side over a store in memory: shapes, statuses and headers of contract.md.
 
+mod accepted;
 mod bodies;
 mod jobs;
 mod operations;

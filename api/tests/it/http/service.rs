@@ -1,10 +1,15 @@
 //! The service over a store in memory, and one call that sends a request.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a harness of tests: what does not hold ends the test"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::http::{ApiState, HttpSettings, routes};
+use api::http::{ApiState, HttpOptions, routes};
 use api::poll::Poller;
 use api::submit::{IntakeLimits, Submitter};
 use async_trait::async_trait;
@@ -69,7 +74,7 @@ impl Service {
             health,
             metrics: Arc::new(|| "census_jobs 1\n".to_owned()),
             clock,
-            settings: HttpSettings {
+            settings: HttpOptions {
                 public_url: None,
                 max_body_bytes: 1_000,
                 body_timeout,
@@ -292,7 +297,7 @@ impl JobControl for Store {
 /// No test here gets as far as storing.
 #[async_trait]
 impl AcceptStore for Store {
-    async fn stage(&self, _: UploadId, _: InputChunk, _: Vec<RejectRecord>) -> Result<(), StoreError> {
+    async fn stage(&self, _: UploadId, _: Vec<InputChunk>, _: Vec<RejectRecord>) -> Result<(), StoreError> {
         Ok(())
     }
 

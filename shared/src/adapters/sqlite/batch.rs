@@ -86,34 +86,42 @@ impl Thread {
                 .filter(|work| work.begin())
                 .collect();
             let connection = &mut self.connection;
-            let answers = commit(&self.path, connection, &mut self.flushing, batch);
+            let (answers, fault) = commit(&self.path, connection, &mut self.flushing, batch);
             drop(turn);
+            self.lanes.note(fault);
             answers();
         }
     }
 }
 
-/// Runs and commits one batch; the returned closure answers its callers, after the turn was given up.
+/// Answers the callers of a batch, once its turn was given up; and what the batch failed with.
+type Answers = (Box<dyn FnOnce()>, Option<String>);
+
+/// Runs and commits one batch.
 fn commit(
     path: &Path,
     slot: &mut Option<Connection>,
     flushing: &mut bool,
     mut batch: Vec<Box<dyn Work>>,
-) -> Box<dyn FnOnce()> {
+) -> Answers {
     if batch.is_empty() {
-        return Box::new(|| {});
+        return (Box::new(|| {}), None);
     }
     let connection = match reopened(path, slot, flushing) {
         Ok(connection) => connection,
-        Err(source) => return Box::new(move || fail(batch, &source)),
+        Err(source) => {
+            let fault = source.to_string();
+            return (Box::new(move || fail(batch, &source)), Some(fault));
+        }
     };
     let started = Instant::now();
     let flush = batch.iter().any(|work| work.how().flushed);
     if let Err(source) = begin(connection, flush, flushing) {
         tracing::error!(error = &source as &dyn StdError, "a batch could not begin");
         *slot = None;
+        let fault = source.to_string();
         let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
-        return Box::new(move || fail(batch, &source));
+        return (Box::new(move || fail(batch, &source)), Some(fault));
     }
     let ran = batch
         .iter_mut()
@@ -123,7 +131,10 @@ fn commit(
         .record(started.elapsed());
     metrics::histogram!("census_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
     match committed {
-        Ok(()) => Box::new(move || batch.into_iter().for_each(|work| work.answer(&Ok(())))),
+        Ok(()) => (
+            Box::new(move || batch.into_iter().for_each(|work| work.answer(&Ok(())))),
+            None,
+        ),
         Err(source) => {
             // P3: whether the commit reached the disk is unknown. The connection is given up; the next one
             // recovers the WAL and shows what is really there.
@@ -132,12 +143,14 @@ fn commit(
                 "a commit failed and its outcome is unknown"
             );
             *slot = None;
+            let fault = source.to_string();
             let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
-            Box::new(move || {
+            let answers = move || {
                 for work in batch {
                     work.answer(&Err(WriteError::OutcomeUnknown(Arc::clone(&source))));
                 }
-            })
+            };
+            (Box::new(answers), Some(fault))
         }
     }
 }

@@ -146,7 +146,9 @@ fn refuse_unknown_parameters(uri: &Uri, method: &Method, offer: &Offer) -> Resul
             .map_or(pair, |(name, _)| name)
             .replace('+', " ");
         let name = percent_encoding::percent_decode_str(&name).decode_utf8_lossy();
-        if !known.contains(name.as_ref()) {
+        // A `POST` ignores `wait`: it may stay in a line that is edited from a `GET`.
+        let ignored = method == Method::POST && name == "wait";
+        if !ignored && !known.contains(name.as_ref()) {
             let reason = if known.is_empty() {
                 "this path takes no parameters".to_owned()
             } else {

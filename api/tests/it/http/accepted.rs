@@ -16,6 +16,7 @@ async fn every_way_of_making_a_job_answers_with_the_whole_job() {
     for (uri, headers, body) in [
         ("/submit", json.as_slice(), events.as_str()),
         ("/submit/3", &[], ""),
+        ("/submit/3?wait=9", &[("prefer", "wait=9")], ""),
         ("/import?format=ndjson", &[], EVENT),
         ("/import", &lines, EVENT),
         (

@@ -55,7 +55,7 @@ async fn an_unknown_parameter_is_refused_on_any_path() {
         (Method::GET, "/healthz?verbose"),
         (Method::GET, "/jobs?stat%65s=queued"),
         (Method::GET, "/jobs/x?wait=1&color=red"),
-        (Method::POST, "/submit/3?wait=1"),
+        (Method::POST, "/submit/3?color=red"),
         (Method::POST, "/report?group_by=city"),
     ] {
         let answer = service.send(method, uri, &[], Body::empty()).await;

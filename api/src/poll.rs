@@ -178,3 +178,44 @@ impl Drop for Waiting<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn only_who_waits_for_the_job_is_woken_and_leaves_nothing_behind() {
+        let waiters = Waiters::default();
+        let jobs: Vec<_> = (0..10_000).map(|_| JobId::generate()).collect();
+        let waiting: Vec<_> = jobs.iter().map(|job| waiters.register(*job)).collect();
+        let second = waiters.register(jobs[0]);
+        let mut changed: Vec<_> = waiting
+            .iter()
+            .map(|waiting| Box::pin(waiting.signal.changed.notified()))
+            .collect();
+        let mut ended = Box::pin(second.signal.ended.notified());
+        for notified in &mut changed {
+            notified.as_mut().enable();
+        }
+        ended.as_mut().enable();
+        let change = |ended| JobChange {
+            job: jobs[0],
+            revision: 2,
+            ended,
+        };
+        waiters.wake(&[change(false)]);
+        assert!(ended.as_mut().now_or_never().is_none());
+        let woken = changed
+            .iter_mut()
+            .filter_map(|notified| notified.as_mut().now_or_never());
+        assert_eq!(woken.count(), 1);
+        waiters.wake(&[change(true)]);
+        assert!(ended.as_mut().now_or_never().is_some());
+
+        drop((changed, ended));
+        drop((waiting, second));
+        assert!(waiters.0.lock().unwrap().is_empty());
+    }
+}

@@ -1,12 +1,13 @@
 //! Problems (RFC 9457): one schema for every error, and the table of codes of contract.md §3.
 
 use poem_openapi::Object;
+use poem_openapi::types::Example;
 use shared::event::Fault;
 use shared::job::JobError;
 
 /// Why something was not done.
 #[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none, example)]
 pub struct Problem {
     /// `/problems/<code>`, a page that explains the code.
     #[oai(rename = "type")]
@@ -53,6 +54,21 @@ impl Problem {
         Self {
             status: None,
             ..Self::new(code, &error.detail)
+        }
+    }
+}
+
+impl Example for Problem {
+    fn example() -> Self {
+        Self {
+            instance: Some("/submit".to_owned()),
+            request_id: Some("00f067aa0ba902b7".to_owned()),
+            errors: Some(vec![ProblemError {
+                pointer: "#/events/17/address/city".to_owned(),
+                code: "blank".to_owned(),
+                detail: "A city is required.".to_owned(),
+            }]),
+            ..Self::new(ProblemCode::Invalid, "One member of the request is not valid.")
         }
     }
 }

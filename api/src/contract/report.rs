@@ -1,5 +1,6 @@
 //! The body of `POST /report`, and a finished report.
 
+use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use shared::job::{GroupBy, PartitionOffset, Report, ReportRow};
 use uuid::Uuid;
@@ -11,7 +12,7 @@ pub const MAX_ROWS: usize = 1_000;
 
 /// A request for a report; every member is optional, and so is the body.
 #[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none, rename = "ReportRequest")]
+#[oai(skip_serializing_if_is_none, rename = "ReportRequest", example)]
 pub struct ReportBody {
     /// What one row stands for; a city if absent.
     pub group_by: Option<GroupByName>,
@@ -26,6 +27,19 @@ pub struct ReportBody {
     /// How long the report may wait, in seconds from its `created_at`; 3,600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     pub deadline_s: Option<i64>,
+}
+
+impl Example for ReportBody {
+    fn example() -> Self {
+        Self {
+            group_by: Some(GroupByName::State),
+            from: Some("2026-01-01T00:00:00Z".to_owned()),
+            to: None,
+            after: None,
+            fresh: None,
+            deadline_s: Some(60),
+        }
+    }
 }
 
 /// What one row of a report stands for.

@@ -13,7 +13,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::problem::HttpProblem;
-use super::state::{ApiState, HttpSettings};
+use super::state::{ApiState, HttpOptions};
 use crate::contract::ProblemCode;
 
 /// A JSON body of shape `T`, read but not parsed; an `OPTIONAL` one may be empty, whatever its type.
@@ -114,7 +114,7 @@ impl<'a> ApiExtractor<'a> for StreamedBody {
 }
 
 /// Needs no `Content-Length`: what comes is counted.
-async fn read(request: &Request, body: Body, settings: &HttpSettings) -> Result<Bytes, HttpProblem> {
+async fn read(request: &Request, body: Body, settings: &HttpOptions) -> Result<Bytes, HttpProblem> {
     let limit = settings.max_body_bytes;
     let too_large = || {
         let detail = format!("The body is over {limit} bytes; POST /import takes long streams.");

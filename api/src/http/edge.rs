@@ -93,7 +93,7 @@ where
         refuse_unknown_parameters(request.uri(), request.method(), offer)?;
         match self.inner.call(request).await {
             Ok(output) => Ok(output.into_response()),
-            Err(error) => Err(HttpProblem::of(error)),
+            Err(error) => Err(HttpProblem::of(&error, &offer.template)),
         }
     }
 
@@ -146,7 +146,9 @@ fn refuse_unknown_parameters(uri: &Uri, method: &Method, offer: &Offer) -> Resul
             .map_or(pair, |(name, _)| name)
             .replace('+', " ");
         let name = percent_encoding::percent_decode_str(&name).decode_utf8_lossy();
-        if !known.contains(name.as_ref()) {
+        // A `POST` ignores `wait`: it may stay in a line that is edited from a `GET`.
+        let ignored = method == Method::POST && name == "wait";
+        if !ignored && !known.contains(name.as_ref()) {
             let reason = if known.is_empty() {
                 "this path takes no parameters".to_owned()
             } else {
@@ -168,11 +170,12 @@ fn record(method: &Method, route: &str, response: &Response, started: Instant) {
         duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         "request answered"
     );
-    // An unknown method is the caller's text and may not become a label.
-    let method = if response.status() == poem::http::StatusCode::METHOD_NOT_ALLOWED {
-        "other"
-    } else {
-        method.as_str()
+    // Another method is the caller's own text, and may not become a label.
+    let method = match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+            method.as_str()
+        }
+        _ => "other",
     };
     let (method, route, status) = (method.to_owned(), route.to_owned(), status.to_string());
     let labels = [("method", method), ("route", route), ("status", status)];

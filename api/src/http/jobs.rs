@@ -125,6 +125,7 @@ impl JobsApi {
 }
 
 /// A job as it was read.
+#[expect(clippy::large_enum_variant, reason = "it is written at once, never kept")]
 #[derive(ApiResponse)]
 pub(super) enum JobRead {
     /// The job.

@@ -29,5 +29,5 @@ pub(crate) use rejects::RejectsApi;
 pub(crate) use report::ReportApi;
 pub(crate) use result::ResultApi;
 pub use routes::routes;
-pub use state::{ApiState, HttpSettings, RenderMetrics};
+pub use state::{ApiState, HttpOptions, RenderMetrics};
 pub(crate) use submit::SubmitApi;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{IntoResponse, Response, handler};
-use serde::Serialize;
-use shared::ports::ComponentHealth;
+use shared::ports::Readiness;
 
 use super::state::ApiState;
 
@@ -19,27 +18,14 @@ pub(super) fn healthz() -> Response {
 /// What works and what does not. Only a store that cannot be written is a reason to send no more requests.
 #[handler]
 pub(super) fn readyz(Data(state): Data<&Arc<ApiState>>) -> Response {
-    let components: Vec<_> = state.health.iter().map(|component| component.health()).collect();
-    let down = |name: &str| {
-        components
-            .iter()
-            .any(|component| component.name == name && !component.up)
-    };
-    let (code, status) = if down("store") {
-        (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
-    } else if components.iter().all(|component| component.up) {
-        (StatusCode::OK, "ready")
+    let components = state.health.iter().map(|component| component.health()).collect();
+    let readiness = Readiness::of_api(components);
+    let status = if readiness.serves() {
+        StatusCode::OK
     } else {
-        (StatusCode::OK, "degraded")
+        StatusCode::SERVICE_UNAVAILABLE
     };
-    let readiness = Readiness {
-        status,
-        components: components.iter().map(Component::from).collect(),
-    };
-    json(
-        code,
-        serde_json::to_string(&readiness).expect("a readiness is plain data"),
-    )
+    json(status, readiness.to_json())
 }
 
 /// Metrics in Prometheus' text format.
@@ -48,32 +34,6 @@ pub(super) fn metrics(Data(state): Data<&Arc<ApiState>>) -> Response {
     Response::builder()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body((state.metrics)())
-}
-
-#[derive(Serialize)]
-struct Readiness<'a> {
-    status: &'static str,
-    components: Vec<Component<'a>>,
-}
-
-#[derive(Serialize)]
-struct Component<'a> {
-    name: &'static str,
-    state: &'static str,
-    since: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
-}
-
-impl<'a> From<&'a ComponentHealth> for Component<'a> {
-    fn from(health: &'a ComponentHealth) -> Self {
-        Self {
-            name: health.name,
-            state: if health.up { "up" } else { "down" },
-            since: health.since.to_string(),
-            detail: health.detail.as_deref(),
-        }
-    }
 }
 
 fn json(status: StatusCode, body: String) -> Response {

@@ -46,8 +46,8 @@ impl HttpProblem {
         self
     }
 
-    /// The problem that any error of a handler, or of the framework, amounts to.
-    pub(super) fn of(error: poem::Error) -> Self {
+    /// The problem that any error of a handler, or of the framework, amounts to; `template` is the path's.
+    pub(super) fn of(error: &poem::Error, template: &str) -> Self {
         if let Some(problem) = error.downcast_ref::<Self>() {
             return problem.clone();
         }
@@ -55,7 +55,9 @@ impl HttpProblem {
             return Self::parameter(fault.name, &fault.reason);
         }
         if let Some(fault) = error.downcast_ref::<ParsePathError>() {
-            return Self::parameter(fault.name, &fault.reason);
+            // poem-openapi calls it `param0`. No path has two.
+            let name = template.split(['{', '}']).nth(1).unwrap_or(fault.name);
+            return Self::parameter(name, &fault.reason);
         }
         let code = ProblemCode::of_status(error.status().as_u16());
         if error.status().is_server_error() {
@@ -76,7 +78,10 @@ impl HttpProblem {
     /// A parameter that is unknown or makes no sense.
     pub(super) fn parameter(name: &str, reason: &str) -> Self {
         let reason = reason.strip_prefix("failed to parse ").unwrap_or(reason);
-        // poem-openapi puts `"type": ` in front of some reasons.
+        // poem-openapi puts `"type": ` in front of some reasons, and `(occurred …)` behind those of options.
+        let reason = reason
+            .split_once(" (occurred while")
+            .map_or(reason, |(reason, _)| reason);
         let reason = reason.rsplit_once("\": ").map_or(reason, |(_, reason)| reason);
         Self::new(
             ProblemCode::BadParameter,

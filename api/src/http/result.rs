@@ -44,7 +44,7 @@ impl ResultApi {
             (Some(report), CSV) => report_as_csv(&state, &view, report).await,
             (Some(report), _) => report_as_json(&state, &view, report).await,
             (None, CSV) => Ok(submit_as_csv(&view)),
-            (None, _) => Ok(submit_as_json(&state, &view)),
+            (None, _) => Ok(Body::from_string(JobResult::of_submit(&view).to_json_string())),
         };
         Ok(ResultRead {
             media_type,
@@ -81,7 +81,7 @@ fn refuse_without_result(view: &JobView) -> Result<(), HttpProblem> {
 
 async fn report_as_json(state: &ApiState, view: &JobView, report: &Report) -> Result<Body, HttpProblem> {
     let head = ReportResult::head(report).to_json_string();
-    let open = format!("{{\"report\":{},\"rows\":[", head.trim_end_matches('}'));
+    let open = format!("{},\"rows\":[", head.strip_suffix('}').unwrap_or(&head));
     rows(state, view, move |page| {
         let mut text = if page.first { open.clone() } else { String::new() };
         for (place, row) in page.rows.iter().enumerate() {
@@ -91,7 +91,7 @@ async fn report_as_json(state: &ApiState, view: &JobView, report: &Report) -> Re
             text.push_str(&ReportPlace::from(row).to_json_string());
         }
         if page.last {
-            text.push_str("]}}");
+            text.push_str("]}");
         }
         text.into_bytes()
     })
@@ -136,16 +136,6 @@ async fn rows(
         async move { reader.report_rows(id, offset, PAGE).await }
     };
     Ok(paged(load, write).await?)
-}
-
-fn submit_as_json(state: &ApiState, view: &JobView) -> Body {
-    let job = state.whole(view);
-    let result = JobResult {
-        report: None,
-        progress: job.progress,
-        receipts: job.receipts,
-    };
-    Body::from_string(result.to_json_string())
 }
 
 fn submit_as_csv(view: &JobView) -> Body {

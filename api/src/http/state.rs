@@ -33,12 +33,12 @@ pub struct ApiState {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Bounds and names.
-    pub settings: HttpSettings,
+    pub settings: HttpOptions,
 }
 
 /// Settings of the HTTP side.
 #[derive(Clone, Debug)]
-pub struct HttpSettings {
+pub struct HttpOptions {
     /// Prefixes `Location` and `links`; without a slash at its end.
     pub public_url: Option<String>,
     /// Bytes of a JSON body.

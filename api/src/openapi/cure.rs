@@ -5,7 +5,7 @@ use poem_openapi::types::Type;
 use serde_json::{Map, Value, json};
 
 use super::errors::{description_of, problems_of};
-use crate::contract::{MAX_INTEGER, Problem, Reject};
+use crate::contract::{MAX_INTEGER, Problem};
 
 /// Names as they are written, for those that poem-openapi writes in capitals.
 const HEADERS: [&str; 6] = [
@@ -20,7 +20,7 @@ const HEADERS: [&str; 6] = [
 /// The document as it is published.
 pub(super) fn cure(mut document: Value) -> Value {
     document["servers"] = json!([{"url": "/", "description": "The service that serves this document."}]);
-    add_schemas(&mut document);
+    add_problem(&mut document);
     for (_, operations) in members(&mut document["paths"]) {
         for (_, operation) in members(operations) {
             cure_operation(operation);
@@ -32,11 +32,10 @@ pub(super) fn cure(mut document: Value) -> Value {
     document
 }
 
-/// No operation names these: one is added to each, the other is a line of text.
-fn add_schemas(document: &mut Value) {
+/// No handler names it: its answers are added to each operation.
+fn add_problem(document: &mut Value) {
     let mut registry = Registry::new();
     Problem::register(&mut registry);
-    Reject::register(&mut registry);
     for (name, schema) in registry.schemas {
         document["components"]["schemas"][name] =
             serde_json::to_value(schema).expect("a schema is plain data");
@@ -63,18 +62,17 @@ fn cure_operation(operation: &mut Value) {
     for status in problems_of(&id) {
         operation["responses"][status.to_string()] = problem_response(status);
     }
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
-        if let Some(name) = parameter["name"].as_str().map(str::to_owned) {
-            // A request without `format` is taken when its media type says it; generated clients send it always.
-            if id == "importEvents" && name == "format" {
-                parameter["required"] = true.into();
-            }
+    let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else {
+        return;
+    };
+    // OpenAPI says that a parameter called `Accept` is ignored; the media types of the answer stand for it.
+    parameters.retain(|parameter| parameter["name"] != "Accept");
+    for parameter in parameters {
+        // A request without `format` is taken when its media type says it; generated clients send it always.
+        if id == "importEvents" && parameter["name"] == "format" {
+            parameter["required"] = true.into();
         }
         drop_noise(parameter);
-    }
-    // OpenAPI says that a parameter called `Accept` is ignored; the media types of the answer stand for it.
-    if let Some(parameters) = operation["parameters"].as_array_mut() {
-        parameters.retain(|parameter| parameter["name"] != "Accept" && parameter["name"] != "ACCEPT");
     }
 }
 

@@ -10,8 +10,6 @@ use serde_json::Value;
 
 use crate::http::{CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, SubmitApi};
 
-pub use yaml::to_yaml;
-
 /// Groups of operations.
 #[derive(Tags)]
 pub enum Tag {
@@ -54,6 +52,12 @@ pub fn document() -> Value {
     cure::cure(raw)
 }
 
+/// The specification as `openapi.yaml` holds it.
+#[must_use]
+pub fn yaml() -> String {
+    yaml::to_yaml(&document())
+}
+
 /// Swagger UI over this document, in one page that loads nothing.
 pub(crate) fn swagger_page(document: &Value) -> String {
     let service = service();
@@ -73,7 +77,7 @@ mod tests {
     fn openapi_yaml_is_what_the_program_serves() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
         let committed = std::fs::read_to_string(path).unwrap_or_default();
-        let served = to_yaml(&document());
+        let served = yaml();
         assert!(
             committed == served,
             "write what `api openapi` prints to openapi.yaml"
@@ -85,8 +89,8 @@ mod tests {
         let page = swagger_page(&document());
         assert!(page.contains("application/problem+json"));
         assert!(
-            !page.contains("https://validator.swagger.io/validator\","),
-            "no badge is asked for"
+            page.contains("validatorUrl: null"),
+            "no badge is asked for elsewhere"
         );
     }
 }

@@ -28,8 +28,7 @@ const FIRST: [&str; 19] = [
 ];
 
 /// The document as YAML.
-#[must_use]
-pub fn to_yaml(document: &Value) -> String {
+pub(super) fn to_yaml(document: &Value) -> String {
     let mut text = String::from("# Generated: `api openapi > openapi.yaml`\n");
     write_block(&mut text, document, 0);
     text
@@ -55,7 +54,12 @@ fn write_block(text: &mut String, value: &Value, indent: usize) {
         Value::Array(items) => {
             for item in items {
                 let _ = write!(text, "{:indent$}-", "");
+                let start = text.len();
                 write_member(text, item, indent);
+                // The first member of a map stands behind the dash: a line break and the indent give way.
+                if item.as_object().is_some_and(|object| !object.is_empty()) {
+                    text.replace_range(start..start + 1 + indent + 2, " ");
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

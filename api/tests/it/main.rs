@@ -4,5 +4,6 @@ mod brokers;
 mod census;
 mod crash;
 mod first_minute;
+mod http;
 mod jobs;
 mod refusals;

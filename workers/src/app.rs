@@ -115,6 +115,7 @@ impl Host {
             readers: READERS,
             backlog_limit: config.store.backlog_limit,
             disk_reserve_bytes: config.store.disk_reserve_bytes,
+            shared: config.profile == Profile::Brokers,
         };
         let store = JobStore::open(&data.file("jobs.sqlite"), Arc::clone(&clock), options)
             .await

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poem::http::{StatusCode, header};
+use poem::http::StatusCode;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::middleware::AddData;
 use poem::web::Data;
-use poem::{EndpointExt, IntoResponse, Response, Route, Server, get, handler};
+use poem::{EndpointExt, Response, Route, Server, get, handler};
 use shared::ports::{Health, Readiness};
 use shared::telemetry::Metrics;
 use tokio::task::JoinHandle;
@@ -36,13 +36,12 @@ pub async fn serve(
         .at("/readyz", get(readyz))
         .at("/metrics", get(metrics_text))
         .with(AddData::new(health))
-        .with(AddData::new(metrics));
+        .with(AddData::new(metrics))
+        .boxed();
+    let stopped = shutdown.cancelled_owned();
     Ok(tokio::spawn(async move {
         let server = Server::new_with_acceptor(acceptor);
-        if let Err(error) = server
-            .run_with_graceful_shutdown(routes, shutdown.cancelled_owned(), None)
-            .await
-        {
+        if let Err(error) = server.run_with_graceful_shutdown(routes, stopped, None).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the operator's endpoints ended"
@@ -70,17 +69,16 @@ fn readyz(health: Data<&Vec<Arc<dyn Health>>>) -> Response {
 
 #[handler]
 fn metrics_text(metrics: Data<&Metrics>) -> Response {
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        metrics.text(),
-    )
-        .with_status(StatusCode::OK)
-        .into_response()
+    answer(StatusCode::OK, "text/plain; version=0.0.4", metrics.text())
 }
 
 fn json(status: StatusCode, body: String) -> Response {
+    answer(status, "application/json", body)
+}
+
+fn answer(status: StatusCode, content_type: &str, body: String) -> Response {
     Response::builder()
         .status(status)
-        .content_type("application/json")
+        .content_type(content_type)
         .body(body)
 }

@@ -131,7 +131,6 @@ impl Projector {
 
     /// Until the next try; reports that wait in vain fail at once.
     async fn pause(&self, stop: &Stop, failures: &mut u32, shutdown: &CancellationToken) {
-        let error = stop as &dyn std::error::Error;
         match stop {
             Stop::StandBy => {
                 *failures = 0;
@@ -142,26 +141,27 @@ impl Projector {
             Stop::Log(_) | Stop::Projection(_) => {
                 *failures += 1;
                 if *failures == 1 {
-                    tracing::warn!(error, "projecting is held up and will be tried again");
+                    tracing::warn!(
+                        error = stop as &dyn std::error::Error,
+                        "projecting is held up and will be tried again"
+                    );
                 }
                 let pause = tokio::time::sleep(Backoff::RECONNECT.draw(*failures));
                 shutdown.run_until_cancelled(pause).await;
             }
-            Stop::Diverged(_) => self.fail_reports(JobError::LOG_DIVERGED, error, shutdown).await,
+            Stop::Diverged(_) => self.fail_reports(JobError::LOG_DIVERGED, stop, shutdown).await,
             Stop::Newer(_) => {
-                self.fail_reports(JobError::QUARANTINED_NEWER, error, shutdown)
+                self.fail_reports(JobError::QUARANTINED_NEWER, stop, shutdown)
                     .await
             }
         }
     }
 
-    async fn fail_reports(
-        &self,
-        code: &'static str,
-        error: &dyn std::error::Error,
-        shutdown: &CancellationToken,
-    ) {
-        tracing::error!(error, "the projector has stopped");
+    async fn fail_reports(&self, code: &'static str, stop: &Stop, shutdown: &CancellationToken) {
+        tracing::error!(
+            error = stop as &dyn std::error::Error,
+            "the projector has stopped"
+        );
         let detail = "The counts cannot be brought up to date until an operator has mended the event log. Ask with \
                       `fresh` false for what had been counted before.";
         let failure = JobError {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Keeps the gauges until `shutdown`.
-pub async fn run(reader: Arc<dyn JobReader>, queue: Arc<dyn JobQueue>, shutdown: CancellationToken) {
+pub(crate) async fn run(reader: Arc<dyn JobReader>, queue: Arc<dyn JobQueue>, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     let mut shown = BTreeSet::new();
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {

@@ -308,6 +308,7 @@ fn has_something_to_do(spooled: Spooled) -> Result<Spooled, Refusal> {
 }
 
 /// What a caller is told of a fault of the store; the operator's half goes to the log.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands the error over")]
 fn refused_by_store(error: StoreError) -> Refusal {
     match &error {
         StoreError::Busy { reason } => {

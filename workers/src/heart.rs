@@ -124,16 +124,6 @@ impl Pulse {
         *self.signal.borrow()
     }
 
-    /// Waits until the attempt has to stop, for whatever reason.
-    pub(crate) async fn stopped(&self) -> Signal {
-        let mut signal = self.signal.clone();
-        match signal.wait_for(|signal| *signal != Signal::Go).await {
-            Ok(signal) => *signal,
-            // The sender lives as long as this pulse.
-            Err(_) => Signal::Go,
-        }
-    }
-
     /// Asks the attempt to stop, because its process does.
     pub(crate) fn stop(&self) {
         self.beat.signal.send_if_modified(|now| match now {

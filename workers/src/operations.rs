@@ -19,7 +19,7 @@ use crate::app::AppError;
 ///
 /// # Errors
 /// [`AppError::Listen`].
-pub async fn serve(
+pub(crate) async fn serve(
     address: SocketAddr,
     health: Vec<Arc<dyn Health>>,
     metrics: Metrics,
@@ -57,7 +57,7 @@ fn healthz() -> Response {
 
 /// `503` until everything that this process works with is up: it has nothing else to be ready for.
 #[handler]
-fn readyz(health: Data<&Vec<Arc<dyn Health>>>) -> Response {
+fn readyz(Data(health): Data<&Vec<Arc<dyn Health>>>) -> Response {
     let readiness = Readiness::of_workers(health.iter().map(|component| component.health()).collect());
     let status = if readiness.serves() {
         StatusCode::OK
@@ -68,7 +68,7 @@ fn readyz(health: Data<&Vec<Arc<dyn Health>>>) -> Response {
 }
 
 #[handler]
-fn metrics_text(metrics: Data<&Metrics>) -> Response {
+fn metrics_text(Data(metrics): Data<&Metrics>) -> Response {
     answer(StatusCode::OK, "text/plain; version=0.0.4", metrics.text())
 }
 

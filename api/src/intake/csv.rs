@@ -152,7 +152,7 @@ fn quotes_are_right(record: &str) -> bool {
     let mut at = At::FieldStart;
     for byte in record.bytes() {
         at = match (at, byte) {
-            (At::FieldStart, b'"') | (At::Closing, b'"') => At::Quoted,
+            (At::FieldStart | At::Closing, b'"') => At::Quoted,
             (At::FieldStart | At::Plain | At::Closing, b',') => At::FieldStart,
             (At::FieldStart, _) => At::Plain,
             (At::Plain, b'"') | (At::Closing, _) => return false,

@@ -25,12 +25,18 @@ impl NdjsonRecords {
 
     pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<Record>) {
         let Self { lines, cleaning } = self;
-        let Ok(()) = lines.push(piece, |line| Ok::<_, Infallible>(take(cleaning, &line, out)));
+        let Ok(()) = lines.push(piece, |line| -> Result<(), Infallible> {
+            take(cleaning, &line, out);
+            Ok(())
+        });
     }
 
     pub(super) fn end(&mut self, out: &mut Vec<Record>) {
         let Self { lines, cleaning } = self;
-        let Ok(()) = lines.end(|line| Ok::<_, Infallible>(take(cleaning, &line, out)));
+        let Ok(()) = lines.end(|line| -> Result<(), Infallible> {
+            take(cleaning, &line, out);
+            Ok(())
+        });
     }
 }
 

@@ -37,7 +37,7 @@ impl From<StreamFault> for Refusal {
 /// Cuts, parses and cleans a stream that comes in pieces; memory is bounded by the longest record.
 pub(crate) enum Records {
     Ndjson(NdjsonRecords),
-    Csv(CsvRecords),
+    Csv(Box<CsvRecords>),
 }
 
 impl Records {
@@ -50,7 +50,7 @@ impl Records {
         };
         match format {
             ImportFormat::Ndjson => Self::Ndjson(NdjsonRecords::new(cleaning)),
-            ImportFormat::Csv => Self::Csv(CsvRecords::new(cleaning)),
+            ImportFormat::Csv => Self::Csv(Box::new(CsvRecords::new(cleaning))),
         }
     }
 

@@ -20,15 +20,13 @@ pub(crate) fn report_body(body: &[u8]) -> Result<ReportRequest, Refusal> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(ReportRequest::default());
     }
-    let members = match serde_json::from_slice(body).map_err(|fault| bad_json(&fault))? {
-        Value::Object(members) => members,
-        _ => {
-            return Err(Refusal::invalid(vec![fault(
-                "#",
-                FaultCode::WrongType,
-                "has to be a JSON object",
-            )]));
-        }
+    let value: Value = serde_json::from_slice(body).map_err(|fault| bad_json(&fault))?;
+    let Value::Object(members) = value else {
+        return Err(Refusal::invalid(vec![fault(
+            "#",
+            FaultCode::WrongType,
+            "has to be a JSON object",
+        )]));
     };
     let mut faults = Vec::new();
     let request = read(&members, &mut faults);

@@ -19,7 +19,7 @@ pub struct Flags {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", global = true)]
     listen: Option<String>,
-    /// RabbitMQ, like amqp://guest:guest@127.0.0.1:5672/%2f.
+    /// RabbitMQ, like `amqp://guest:guest@127.0.0.1:5672/%2f`.
     #[arg(long, value_name = "URL", global = true)]
     rabbitmq_url: Option<String>,
     /// Kafka's bootstrap servers, comma-separated.

@@ -31,9 +31,10 @@ pub struct RawEvent {
 }
 
 /// An address before cleaning.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RawAddress {
     /// Not there, or `null`.
+    #[default]
     Absent,
     /// Of another JSON type than an object.
     WrongType,
@@ -48,12 +49,6 @@ pub enum RawAddress {
         /// Post code.
         post_code: RawText,
     },
-}
-
-impl Default for RawAddress {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl RawEvent {

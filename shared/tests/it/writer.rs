@@ -30,13 +30,13 @@ struct File {
 
 impl File {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = Writer::open(&folder.path().join("numbers.sqlite"), SCHEMA).unwrap();
+        let folder = tempfile::tempdir().expect("the system has room for a folder");
+        let writer = Writer::open(&folder.path().join("numbers.sqlite"), SCHEMA).expect("a new file opens");
         Self { folder, writer }
     }
 
     async fn numbers(&self) -> Vec<i64> {
-        let reader = Reader::open(&self.folder.path().join("numbers.sqlite"), 1).unwrap();
+        let reader = Reader::open(&self.folder.path().join("numbers.sqlite"), 1).expect("a pool is built");
         let read = reader.read(|connection| {
             let mut statement = connection
                 .prepare("SELECT n FROM numbers ORDER BY n")
@@ -47,7 +47,7 @@ impl File {
             rows.collect::<Result<Vec<i64>, _>>()
                 .map_err(|fault| Fault::Read(fault.into()))
         });
-        read.await.unwrap()
+        read.await.expect("the file is read")
     }
 }
 

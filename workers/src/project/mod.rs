@@ -149,10 +149,12 @@ impl Projector {
                 let pause = tokio::time::sleep(Backoff::RECONNECT.draw(*failures));
                 shutdown.run_until_cancelled(pause).await;
             }
-            Stop::Diverged(_) => self.fail_reports(JobError::LOG_DIVERGED, stop, shutdown).await,
+            Stop::Diverged(_) => {
+                self.fail_reports(JobError::LOG_DIVERGED, stop, shutdown).await;
+            }
             Stop::Newer(_) => {
                 self.fail_reports(JobError::QUARANTINED_NEWER, stop, shutdown)
-                    .await
+                    .await;
             }
         }
     }

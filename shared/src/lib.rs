@@ -7,6 +7,7 @@ pub mod event;
 pub mod job;
 pub mod place;
 pub mod ports;
+pub mod sample;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,4 +1,5 @@
 //! HTTP API of Census.
 
+mod intake;
 pub mod refusal;
 pub mod submit;

@@ -2,6 +2,8 @@
 
 mod receive;
 mod staging;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;

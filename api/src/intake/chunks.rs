@@ -7,7 +7,7 @@ use shared::ports::{InputChunk, NewTask};
 use shared::wire::StoredEvent;
 
 /// Events of one task, the last of a job excepted.
-pub(crate) const EVENTS_PER_TASK: u64 = 10_000;
+const EVENTS_PER_TASK: u64 = 10_000;
 /// Bytes of one chunk.
 const CHUNK_BYTES: usize = 1024 * 1024;
 

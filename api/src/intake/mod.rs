@@ -10,9 +10,9 @@ mod records;
 mod report;
 
 pub(crate) use body::invalid;
-pub(crate) use chunks::{Chunks, EVENTS_PER_TASK};
+pub(crate) use chunks::Chunks;
 pub(crate) use json::read_events;
-pub(crate) use records::{Record, RecordReader, Rejected};
+pub(crate) use records::{Record, RecordReader};
 pub(crate) use report::read_report;
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(super) struct Staging<'s> {
     rejected: u64,
     faults: Vec<Fault>,
     staged_at_ms: Option<i64>,
+    staged_records: u64,
 }
 
 impl<'s> Staging<'s> {
@@ -46,6 +47,7 @@ impl<'s> Staging<'s> {
             rejected: 0,
             faults: Vec::new(),
             staged_at_ms: None,
+            staged_records: 0,
         }
     }
 
@@ -112,22 +114,21 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// Those of [`AcceptStore::stage`].
     pub(super) async fn relieve(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.boot_ms();
         let due = match self.staged_at_ms {
             None => self.unstaged_bytes > WHOLE_BYTES,
-            Some(at) => {
-                !self.full.is_empty()
-                    || self.unstaged_bytes > REJECT_BYTES
-                    || self.clock.boot_ms() - at >= RENEW_MS
-            }
+            Some(at) => !self.full.is_empty() || self.unstaged_bytes > REJECT_BYTES || now - at >= RENEW_MS,
         };
-        if !due {
+        if !due || self.received == self.staged_records {
             return Ok(());
         }
+        self.staged_at_ms = Some(now);
+        self.staged_records = self.received;
         if self.full.is_empty() {
             // Rejects cannot be staged, nor a lease renewed, without a chunk: the one at hand, or an empty one
-            // under an ordinal that no event has.
+            // under the ordinal of the last record, which was a reject since no event is at hand.
             let at_hand = self.chunks.flush();
-            let chunk = at_hand.unwrap_or_else(|| Chunks::empty(self.received));
+            let chunk = at_hand.unwrap_or_else(|| Chunks::empty(self.received - 1));
             self.full.push(chunk);
         }
         for chunk in std::mem::take(&mut self.full) {
@@ -135,13 +136,12 @@ impl<'s> Staging<'s> {
             self.store.stage(self.upload(), chunk, rejects).await?;
         }
         self.unstaged_bytes = 0;
-        self.staged_at_ms = Some(self.clock.boot_ms());
         Ok(())
     }
 
     /// Drops what was staged; where that fails, the sweep of lapsed uploads does it later.
     pub(super) async fn discard(&self) {
-        if self.staged_at_ms.is_none() && self.full.is_empty() {
+        if self.staged_at_ms.is_none() {
             return;
         }
         if let Err(error) = self.store.discard(self.upload()).await {

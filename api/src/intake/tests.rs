@@ -219,12 +219,12 @@ fn csv_is_read_after_rfc_4180() {
         [
             "u1 in Holland",
             "u2 in New York",
-            "7 #/id required",
-            "8 # bad_columns",
-            "9 # bad_csv",
+            "8 #/id required",
+            "9 # bad_columns",
             "10 # bad_csv",
+            "11 # bad_csv",
             "u4 in Holland",
-            "12 # bad_csv",
+            "13 # bad_csv",
         ]
     );
 }
@@ -280,7 +280,7 @@ fn nothing_panics_and_the_cuts_of_a_body_do_not_matter() {
         "ü\n".repeat(200)
     );
     let mut rng = ChaCha8Rng::seed_from_u64(20_191_107);
-    for round in 0..2_000 {
+    for round in 0..600 {
         let (format, good) = if round % 2 == 0 {
             (Ndjson, &ndjson)
         } else {

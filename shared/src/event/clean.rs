@@ -155,7 +155,7 @@ impl Check<'_> {
         // Whether a state is right depends on the country: without one nothing is said of it.
         let country = country?;
         let state = if country.code == "US" {
-            self.us_state(state, country.territory)
+            self.us_state(state.as_deref(), country.territory)
         } else {
             state
         };
@@ -169,9 +169,9 @@ impl Check<'_> {
 
     /// In a territory given as a country the state may be anything (a municipality, say) but another state of
     /// the US: the territory is the state.
-    fn us_state(&mut self, given: Option<String>, territory: Option<&'static str>) -> Option<String> {
-        let code = given.as_deref().and_then(us_state);
-        match (&given, code, territory) {
+    fn us_state(&mut self, given: Option<&str>, territory: Option<&'static str>) -> Option<String> {
+        let code = given.and_then(us_state);
+        match (given, code, territory) {
             (Some(_), Some(code), Some(territory)) if code != territory => {
                 let detail = format!("the country is {territory}, but the state is {code}");
                 self.fault("/address/state", FaultCode::UnknownState, detail);

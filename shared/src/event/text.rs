@@ -9,14 +9,10 @@ pub(super) fn clean_text(text: &str) -> String {
     let mut in_space = false;
     for c in text.chars() {
         let space = c.is_whitespace();
-        if !space {
-            if c.is_ascii() || !is_invisible(c) {
-                if !c.is_ascii_control() {
-                    spaced.push(c);
-                }
-            }
-        } else if !in_space {
+        if space && !in_space {
             spaced.push(' ');
+        } else if !space && !is_invisible(c) {
+            spaced.push(c);
         }
         in_space = space;
     }
@@ -28,6 +24,9 @@ pub(super) fn clean_text(text: &str) -> String {
 }
 
 fn is_invisible(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     matches!(
         get_general_category(c),
         GeneralCategory::Control | GeneralCategory::Format

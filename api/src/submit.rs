@@ -1,20 +1,30 @@
 //! Step 2: job and tasks become visible in one transaction; then the caller gets its `202`.
 
-use std::io;
+mod receive;
+mod staging;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use shared::dispatch::DispatchHandle;
-use shared::event::{Fault, FaultCode};
-use shared::job::{JobId, JobKind, JobRequest, JobView, SubmitOrigin, SubmitRequest};
+use shared::event::{Fault, FaultCode, clean};
+use shared::job::{JobId, JobKind, JobRequest, JobView, ReportRequest, SubmitOrigin};
 use shared::ports::{AcceptStore, Clock, JobReader, NewJob, NewTask, StoreError};
-use shared::sample::sample_events;
+use shared::sample::sample_user;
 use shared::wire::TraceContext;
 
-use crate::intake::{Record, Records, Spool, Spooled, events_body, report_body};
+use self::staging::Staging;
+use crate::intake::{invalid, read_events, read_report};
 use crate::refusal::{Refusal, RefusalCode};
+
+/// How many sample users one request can ask for.
+const SAMPLE_COUNTS: RangeInclusive<u32> = 1..=100_000;
 
 /// Bounds of what a request may hold.
 #[derive(Clone, Debug)]
@@ -76,17 +86,11 @@ impl Submitter {
     /// # Errors
     /// The refusal, with all faults of the body.
     pub async fn events(&self, body: Bytes, trace: TraceContext) -> Result<JobView, Refusal> {
-        let events = events_body(&body, self.limits.max_events, self.limits.max_text)?;
-        let mut spool = Spool::new(&*self.store);
-        let mut result = Ok(());
-        for (ordinal, event) in (0..).zip(&events) {
-            result = spool.event(ordinal, event).await.map_err(refused_by_store);
-            if result.is_err() {
-                break;
-            }
-        }
-        self.accept_spooled(JobId::generate(), SubmitOrigin::Events, spool, result, trace)
-            .await
+        let events = read_events(&body, self.limits.max_events, self.limits.max_text)?;
+        drop(body);
+        let mut staging = self.staging();
+        let filled = staging.fill(events).await;
+        self.submit(filled, staging, SubmitOrigin::Events, trace).await
     }
 
     /// `POST /submit/{count}`.
@@ -94,11 +98,14 @@ impl Submitter {
     /// # Errors
     /// The refusal.
     pub async fn sample(&self, count: u32, trace: TraceContext) -> Result<JobView, Refusal> {
-        let id = JobId::generate();
-        let mut spool = Spool::new(&*self.store);
-        let result = self.spool_samples(id, count, &mut spool).await;
-        self.accept_spooled(id, SubmitOrigin::Sample, spool, result, trace)
-            .await
+        if !SAMPLE_COUNTS.contains(&count) {
+            let (least, most) = SAMPLE_COUNTS.into_inner();
+            let detail = format!("the number of sample users must be from {least} to {most}");
+            return Err(Refusal::new(RefusalCode::BadParameter, detail));
+        }
+        let mut staging = self.staging();
+        let filled = self.draw(count, &mut staging).await;
+        self.submit(filled, staging, SubmitOrigin::Sample, trace).await
     }
 
     /// `POST /import`: a body of any length, never held in memory.
@@ -114,10 +121,9 @@ impl Submitter {
     where
         S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
     {
-        let mut spool = Spool::new(&*self.store);
-        let result = self.spool_stream(format, body, &mut spool).await;
-        self.accept_spooled(JobId::generate(), SubmitOrigin::Import, spool, result, trace)
-            .await
+        let mut staging = self.staging();
+        let filled = receive::receive(format, body, &self.limits, &mut staging).await;
+        self.submit(filled, staging, SubmitOrigin::Import, trace).await
     }
 
     /// `POST /report`: the JSON body, or nothing.
@@ -125,223 +131,119 @@ impl Submitter {
     /// # Errors
     /// The refusal, with all faults of the body.
     pub async fn report(&self, body: Bytes, trace: TraceContext) -> Result<JobView, Refusal> {
-        let request = report_body(&body)?;
-        let unknown = self
-            .reader
-            .unknown(&request.after)
-            .await
-            .map_err(refused_by_store)?;
-        let faults: Vec<Fault> = (0..)
-            .zip(&request.after)
-            .filter(|(_, id)| unknown.contains(id))
-            .map(|(place, _): (usize, _)| Fault {
-                pointer: format!("#/after/{place}"),
-                code: FaultCode::UnknownJob,
-                detail: FaultCode::UnknownJob.sentence(0),
-            })
-            .collect();
-        if !faults.is_empty() {
-            return Err(Refusal::invalid(faults));
-        }
-        let task = NewTask {
-            queue: JobKind::Report.queue(),
-            events: 0,
-        };
-        self.accept(NewJob {
+        let mut request = read_report(&body)?;
+        self.check_awaited(&mut request).await?;
+        let job = NewJob {
             id: JobId::generate(),
             request: JobRequest::Report(request),
             created_at: self.clock.wall(),
             received: 0,
             rejected: 0,
-            tasks: vec![task],
+            tasks: vec![NewTask {
+                queue: JobKind::Report.queue(),
+                events: 0,
+            }],
             chunks: Vec::new(),
             rejects: Vec::new(),
             upload: None,
             trace,
-        })
-        .await
+        };
+        self.accept(job).await
     }
 
-    async fn spool_samples(&self, id: JobId, count: u32, spool: &mut Spool<'_>) -> Result<(), Refusal> {
-        for (ordinal, raw) in (0..u64::from(count)).zip(sample_events(id.0)) {
-            let event = raw
-                .clean("#", self.limits.max_text.max(64))
-                .map_err(Refusal::invalid)?;
-            spool.event(ordinal, &event).await.map_err(refused_by_store)?;
-            if ordinal % SAMPLES_AT_A_TIME == 0 {
+    fn staging(&self) -> Staging<'_> {
+        Staging::new(&*self.store, &*self.clock, JobId::generate())
+    }
+
+    async fn draw(&self, count: u32, staging: &mut Staging<'_>) -> Result<(), Refusal> {
+        for ordinal in 0..u64::from(count) {
+            let user = sample_user(staging.job().0, ordinal);
+            let user = clean(&user, self.limits.max_text, "#").map_err(|errors| Refusal {
+                code: RefusalCode::Internal,
+                detail: "a sample user is longer than the limit on texts allows".to_owned(),
+                errors,
+            })?;
+            staging.add(Ok(user));
+            staging.relieve().await?;
+            if ordinal % 1_000 == 999 {
+                // Drawing is pure computing: others of this thread get their turn.
                 tokio::task::yield_now().await;
             }
         }
         Ok(())
     }
 
-    async fn spool_stream<S>(
+    /// All or nothing: what was received becomes a job, or is dropped.
+    async fn submit(
         &self,
-        format: ImportFormat,
-        mut body: S,
-        spool: &mut Spool<'_>,
-    ) -> Result<(), Refusal>
-    where
-        S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
-    {
-        let mut records = Records::new(format, self.limits.max_line_bytes, self.limits.max_text);
-        let mut complete = Vec::new();
-        let mut received_bytes = 0_u64;
-        while let Some(piece) = self.next_piece(&mut body).await? {
-            received_bytes += piece.len() as u64;
-            if received_bytes > self.limits.max_stream_bytes {
-                let detail = format!(
-                    "The body is longer than {} bytes. Send it in several requests.",
-                    self.limits.max_stream_bytes
-                );
-                return Err(Refusal::of(RefusalCode::TooLarge, detail));
-            }
-            records.push(&piece, &mut complete)?;
-            spool_records(spool, &mut complete).await?;
-        }
-        records.end(&mut complete)?;
-        spool_records(spool, &mut complete).await
-    }
-
-    async fn next_piece<S>(&self, body: &mut S) -> Result<Option<Bytes>, Refusal>
-    where
-        S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
-    {
-        match tokio::time::timeout(self.limits.body_timeout, body.next()).await {
-            Ok(None) => Ok(None),
-            Ok(Some(Ok(piece))) => Ok(Some(piece)),
-            Ok(Some(Err(_))) => Err(Refusal::of(
-                RefusalCode::IncompleteBody,
-                "The body broke off before its end; nothing was stored. Send it again.",
-            )),
-            Err(_) => Err(Refusal::of(
-                RefusalCode::IncompleteBody,
-                format!(
-                    "The body brought no byte for {} seconds; nothing was stored. Send it again.",
-                    self.limits.body_timeout.as_secs()
-                ),
-            )),
-        }
-    }
-
-    /// Accepts what was spooled, or drops it when the body was refused.
-    async fn accept_spooled(
-        &self,
-        id: JobId,
+        filled: Result<(), Refusal>,
+        staging: Staging<'_>,
         origin: SubmitOrigin,
-        spool: Spool<'_>,
-        body: Result<(), Refusal>,
         trace: TraceContext,
     ) -> Result<JobView, Refusal> {
-        let upload = spool.upload();
-        let accepted = match body.and_then(|()| has_something_to_do(spool.finish())) {
-            Ok(spooled) => {
-                self.accept(NewJob {
-                    id,
-                    request: JobRequest::Submit(SubmitRequest { origin }),
-                    created_at: self.clock.wall(),
-                    received: spooled.counts.events + spooled.counts.rejected,
-                    rejected: spooled.counts.rejected,
-                    tasks: spooled.tasks,
-                    chunks: spooled.chunks,
-                    rejects: spooled.rejects,
-                    upload: spooled.upload,
-                    trace,
-                })
-                .await
-            }
-            Err(refusal) => Err(refusal),
-        };
-        if let (Err(refusal), Some(upload)) = (&accepted, upload)
-            // Of an unknown outcome the upload may be a job's input by now.
-            && refusal.code != RefusalCode::StoreOutcomeUnknown
-            && let Err(error) = self.store.discard(upload).await
-        {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "what was staged of a refused body is left to the sweep"
-            );
+        if let Err(refusal) = filled {
+            staging.discard().await;
+            return Err(refusal);
         }
-        accepted
+        if staging.received() == 0 {
+            let detail = "there is no record at all";
+            return Err(Refusal::new(RefusalCode::Empty, detail));
+        }
+        if staging.nothing_valid() {
+            staging.discard().await;
+            return Err(Refusal {
+                code: RefusalCode::AllRejected,
+                detail: format!(
+                    "none of the {} records is valid; `errors` holds the first faults",
+                    staging.received()
+                ),
+                errors: staging.into_faults(),
+            });
+        }
+        self.accept(staging.into_job(origin, trace)).await
+    }
+
+    async fn check_awaited(&self, request: &mut ReportRequest) -> Result<(), Refusal> {
+        if request.after.is_empty() {
+            return Ok(());
+        }
+        let unknown = self.reader.unknown(&request.after).await?;
+        if !unknown.is_empty() {
+            let named = request.after.iter().enumerate();
+            let faults = named
+                .filter(|(_, id)| unknown.contains(id))
+                .map(|(place, _)| Fault {
+                    pointer: format!("#/after/{place}"),
+                    code: FaultCode::UnknownJob,
+                    detail: "no job has this id".to_owned(),
+                });
+            return Err(invalid(faults.collect()));
+        }
+        let mut seen = HashSet::new();
+        request.after.retain(|id| seen.insert(*id));
+        Ok(())
     }
 
     async fn accept(&self, job: NewJob) -> Result<JobView, Refusal> {
-        let (received, rejected, tasks) = (job.received, job.rejected, job.tasks.len());
-        let kind = job.request.kind();
-        let accepted = self.store.accept(job).await.map_err(refused_by_store)?;
-        self.dispatch.nudge(kind.queue());
-        tracing::info!(
-            job.id = %accepted.job.id, job.kind = %kind, events.received = received,
-            events.rejected = rejected, tasks, "job accepted"
-        );
-        Ok(accepted.job)
-    }
-}
-
-async fn spool_records(spool: &mut Spool<'_>, records: &mut Vec<Record>) -> Result<(), Refusal> {
-    for record in records.drain(..) {
-        match record {
-            Record::Event { ordinal, event } => spool.event(ordinal, &event).await,
-            Record::Reject(reject) => spool.reject(reject).await,
-        }
-        .map_err(refused_by_store)?;
-    }
-    Ok(())
-}
-
-/// A job always has something to do.
-fn has_something_to_do(spooled: Spooled) -> Result<Spooled, Refusal> {
-    if spooled.counts.events > 0 {
-        return Ok(spooled);
-    }
-    if spooled.counts.rejected == 0 {
-        return Err(Refusal::of(RefusalCode::Empty, "The body holds no record."));
-    }
-    Err(Refusal {
-        code: RefusalCode::AllRejected,
-        detail: format!(
-            "None of the {} records is valid; `errors` lists the first faults.",
-            spooled.counts.rejected
-        ),
-        errors: spooled.faults,
-    })
-}
-
-/// What a caller is told of a fault of the store; the operator's half goes to the log.
-#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands the error over")]
-fn refused_by_store(error: StoreError) -> Refusal {
-    match &error {
-        StoreError::Busy { reason } => {
-            tracing::warn!(reason, "a request was refused because the store is busy");
-            Refusal::of(
-                RefusalCode::Overloaded,
-                "Census has no room or no time for more now. Try again later.",
-            )
-        }
-        StoreError::UploadLapsed => Refusal::of(
-            RefusalCode::IncompleteBody,
-            "The body took too long and what had come of it was dropped. Send it again.",
-        ),
-        StoreError::OutcomeUnknown { .. } => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the outcome of an accept is unknown"
-            );
-            Refusal::of(
-                RefusalCode::StoreOutcomeUnknown,
-                "The disk failed while the job was stored, and whether it was stored is unknown. Look for it in \
-                 /jobs before you send it again.",
-            )
-        }
-        StoreError::Corrupt { .. } | StoreError::Failed { .. } => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a request failed in the store"
-            );
-            Refusal::of(
-                RefusalCode::Internal,
-                "Census failed to store the request. Nothing was stored.",
-            )
+        let (id, kind, upload) = (job.id, job.request.kind(), job.upload);
+        let (events, rejected) = (job.received - job.rejected, job.rejected);
+        match self.store.accept(job).await {
+            Ok(accepted) => {
+                tracing::info!(job.id = %id, job.kind = %kind, events, rejected, "job accepted");
+                self.dispatch.nudge(kind.queue());
+                Ok(accepted.job)
+            }
+            Err(error) => {
+                // After an unknown outcome the job may be there, and the upload is its input (P3).
+                let may_be_there = matches!(error, StoreError::OutcomeUnknown { .. });
+                if let Some(upload) = upload.filter(|_| !may_be_there)
+                    && let Err(error) = self.store.discard(upload).await
+                {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::warn!(job.id = %id, error, "staged upload not discarded");
+                }
+                Err(error.into())
+            }
         }
     }
 }

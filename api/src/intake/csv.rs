@@ -1,133 +1,120 @@
-//! CSV as of RFC 4180 with a header.
+//! CSV after RFC 4180: where a record ends, what its header says, and what its cells hold.
 
-use csv_core::{ReadRecordResult, Reader};
-use shared::event::{Fault, FaultCode, RawAddress, RawEvent, RawText};
+use std::borrow::Cow;
 
-use super::lines::{Line, Lines};
-use super::records::{Cleaning, Record, StreamFault};
+use shared::event::{CleanEvent, Fault, FaultCode, RawAddress, RawEvent, RawText, clean};
 
-/// Columns that a header must have, in the order of [`Columns`].
+use super::records::line_fault;
+use crate::refusal::{Refusal, RefusalCode};
+
 const REQUIRED: [&str; 6] = ["id", "city", "state", "country", "postCode", "datetime"];
 const EVENT_ID: &str = "event_id";
-/// Columns of a record; a header with more is refused.
-const COLUMNS_MAX: usize = 1_000;
 
-/// Records of a CSV stream.
-pub(crate) struct CsvRecords {
-    lines: Lines,
-    rows: Rows,
+/// Knows whether a line break belongs to a quoted cell.
+#[derive(Default)]
+pub(super) struct Splitter(Place);
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    CellStart,
+    Plain,
+    Quoted,
+    /// Behind a quote inside a quoted cell: it closes the cell or is the first of two.
+    AfterQuote,
 }
 
-/// What follows the cutting into records.
-struct Rows {
-    cleaning: Cleaning,
-    splitter: Splitter,
-    header: Option<Columns>,
+impl Splitter {
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = match (self.0, byte) {
+                (Place::Quoted, b'"') => Place::AfterQuote,
+                (Place::Quoted, _) | (Place::CellStart | Place::AfterQuote, b'"') => Place::Quoted,
+                (Place::CellStart | Place::Plain | Place::AfterQuote, b',') => Place::CellStart,
+                // A byte order mark stands before the first cell, not in it.
+                (Place::CellStart, 0xef | 0xbb | 0xbf) => Place::CellStart,
+                (Place::CellStart | Place::Plain | Place::AfterQuote, _) => Place::Plain,
+            };
+        }
+    }
+
+    pub(super) fn inside_quotes(&self) -> bool {
+        self.0 == Place::Quoted
+    }
+
+    /// Begins the next record; says whether this one ended inside quotes.
+    pub(super) fn end_record(&mut self) -> bool {
+        std::mem::take(&mut self.0) == Place::Quoted
+    }
 }
 
-/// Where the header has put the columns.
-struct Columns {
-    count: usize,
+/// What a CSV stream is known to hold.
+#[derive(Default)]
+pub(super) struct Csv {
+    pub(super) splitter: Splitter,
+    header: Option<Header>,
+}
+
+struct Header {
+    columns: usize,
+    /// Where the columns of [`REQUIRED`] stand.
     required: [usize; 6],
     event_id: Option<usize>,
 }
 
-impl CsvRecords {
-    pub(super) fn new(cleaning: Cleaning) -> Self {
-        let lines = Lines::new(true, cleaning.max_line_bytes);
-        Self {
-            lines,
-            rows: Rows {
-                cleaning,
-                splitter: Splitter::new(),
-                header: None,
-            },
-        }
+impl Csv {
+    pub(super) fn has_header(&self) -> bool {
+        self.header.is_some()
     }
 
-    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<Record>) -> Result<(), StreamFault> {
-        let Self { lines, rows } = self;
-        lines.push(piece, |line| rows.take(&line, out))
-    }
-
-    pub(super) fn end(&mut self, out: &mut Vec<Record>) -> Result<(), StreamFault> {
-        let Self { lines, rows } = self;
-        lines.end(|line| rows.take(&line, out))
-    }
-}
-
-impl Rows {
-    fn take(&mut self, line: &Line<'_>, out: &mut Vec<Record>) -> Result<(), StreamFault> {
-        if line.bytes.iter().all(u8::is_ascii_whitespace) && !line.too_long {
-            return Ok(());
-        }
-        let cells = self.cells(line);
-        let Some(columns) = &self.header else {
-            self.header = Some(read_header(cells)?);
-            return Ok(());
-        };
-        let parsed = cells.and_then(|cells| {
-            if cells.len() == columns.count {
-                Ok(columns.event(&cells))
-            } else {
-                Err(self.cleaning.fault(FaultCode::BadColumns))
+    /// Reads the first record; `alone` when nothing follows it.
+    ///
+    /// # Errors
+    /// `bad_csv_header`.
+    pub(super) fn read_header(&mut self, record: Result<&str, Fault>, alone: bool) -> Result<(), Refusal> {
+        let header = record
+            .and_then(cells)
+            .map_err(|fault| fault.detail)
+            .and_then(|cells| Header::of(&cells));
+        match header {
+            Ok(header) => self.header = Some(header),
+            Err(what) => {
+                let hint = if alone {
+                    "; with curl, send the file by `--data-binary @file`, since `-d` drops line breaks"
+                } else {
+                    ""
+                };
+                let detail = format!(
+                    "the CSV header is `id,city,state,country,postCode,datetime[,event_id]` in any order: {what}{hint}"
+                );
+                return Err(Refusal {
+                    code: RefusalCode::BadCsvHeader,
+                    detail,
+                    errors: Vec::new(),
+                });
             }
-        });
-        out.push(self.cleaning.record(line, parsed));
+        }
         Ok(())
     }
 
-    fn cells(&mut self, line: &Line<'_>) -> Result<Vec<String>, Fault> {
-        if line.too_long {
-            return Err(self.cleaning.fault(FaultCode::LineTooLong));
-        }
-        let text = std::str::from_utf8(line.bytes).map_err(|_| self.cleaning.fault(FaultCode::BadUtf8))?;
-        if line.unclosed || !quotes_are_right(text) {
-            return Err(self.cleaning.fault(FaultCode::BadCsv));
-        }
-        self.splitter
-            .split(text)
-            .ok_or_else(|| self.cleaning.fault(FaultCode::BadColumns))
-    }
-}
-
-fn read_header(cells: Result<Vec<String>, Fault>) -> Result<Columns, StreamFault> {
-    let wanted = "The first line has to name the columns id, city, state, country, postCode, datetime and, if \
-                  wanted, event_id, each once and spelt like this.";
-    let fault = |what: &str| StreamFault {
-        header: format!("{what} {wanted}"),
-    };
-    let names = cells.map_err(|cause| fault(&format!("The header {}.", cause.detail)))?;
-    let place = |name: &str| {
-        let mut places = names
-            .iter()
-            .enumerate()
-            .filter(|(_, column)| column.trim() == name);
-        match (places.next(), places.next()) {
-            (Some(_), Some(_)) => Err(fault(&format!("The header has the column {name} twice."))),
-            (first, _) => Ok(first.map(|(place, _)| place)),
-        }
-    };
-    let mut required = [0; 6];
-    for (slot, name) in required.iter_mut().zip(REQUIRED) {
-        *slot = place(name)?.ok_or_else(|| fault(&format!("The header misses the column {name}.")))?;
-    }
-    Ok(Columns {
-        count: names.len(),
-        required,
-        event_id: place(EVENT_ID)?,
-    })
-}
-
-impl Columns {
-    fn event(&self, cells: &[String]) -> RawEvent {
-        // An empty cell is absent.
-        let cell = |place: usize| match cells[place].as_str() {
-            "" => RawText::Absent,
-            text => RawText::Text(text.to_owned()),
+    /// The event of a record.
+    ///
+    /// # Errors
+    /// Its first fault.
+    pub(super) fn read(&self, record: &str, max_text: usize) -> Result<CleanEvent, Fault> {
+        let cells = cells(record)?;
+        let header = self
+            .header
+            .as_ref()
+            .filter(|header| header.columns == cells.len());
+        let Some(header) = header else {
+            let wanted = self.header.as_ref().map_or(0, |header| header.columns);
+            let detail = format!("the header has {wanted} columns, the record {}", cells.len());
+            return Err(line_fault(FaultCode::BadColumns, detail));
         };
-        let [id, city, state, country, post_code, datetime] = self.required.map(cell);
-        RawEvent {
+        let cell = |place: usize| RawText::of(Some(&*cells[place]).filter(|cell| !cell.is_empty()));
+        let [id, city, state, country, post_code, datetime] = header.required.map(cell);
+        let raw = RawEvent {
             id,
             address: RawAddress::Members {
                 city,
@@ -136,75 +123,84 @@ impl Columns {
                 post_code,
             },
             datetime,
-            event_id: self.event_id.map_or(RawText::Absent, cell),
-        }
-    }
-}
-
-/// RFC 4180: a quote opens a field at its start, is doubled inside, and closes it at its end.
-fn quotes_are_right(record: &str) -> bool {
-    enum At {
-        FieldStart,
-        Plain,
-        Quoted,
-        Closing,
-    }
-    let mut at = At::FieldStart;
-    for byte in record.bytes() {
-        at = match (at, byte) {
-            (At::FieldStart | At::Closing, b'"') => At::Quoted,
-            (At::FieldStart | At::Plain | At::Closing, b',') => At::FieldStart,
-            (At::FieldStart, _) => At::Plain,
-            (At::Plain, b'"') | (At::Closing, _) => return false,
-            (At::Plain, _) => At::Plain,
-            (At::Quoted, b'"') => At::Closing,
-            (At::Quoted, _) => At::Quoted,
+            event_id: header.event_id.map(cell).unwrap_or_default(),
         };
+        clean(&raw, max_text, "#").map_err(|faults| {
+            let first = faults.into_iter().next();
+            first.unwrap_or_else(|| line_fault(FaultCode::BadValue, "the event is not valid"))
+        })
     }
-    !matches!(at, At::Quoted)
 }
 
-/// csv-core with the buffers that it wants.
-struct Splitter {
-    reader: Reader,
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Splitter {
-    fn new() -> Self {
-        Self {
-            reader: Reader::new(),
-            text: Vec::new(),
-            ends: vec![0; COLUMNS_MAX],
+impl Header {
+    fn of(cells: &[Cow<'_, str>]) -> Result<Self, String> {
+        let mut required = [0; 6];
+        for (place, name) in required.iter_mut().zip(REQUIRED) {
+            *place = place_of(cells, name)?.ok_or_else(|| format!("the column `{name}` is missing"))?;
         }
+        Ok(Self {
+            columns: cells.len(),
+            required,
+            event_id: place_of(cells, EVENT_ID)?,
+        })
     }
+}
 
-    /// The cells of one well-formed record; `None` when there are too many.
-    fn split(&mut self, record: &str) -> Option<Vec<String>> {
-        self.reader.reset();
-        self.text.resize(record.len() + 1, 0);
-        let (mut input, mut written, mut ended) = (record.as_bytes(), 0, 0);
-        loop {
-            let (result, read, wrote, ends) =
-                self.reader
-                    .read_record(input, &mut self.text[written..], &mut self.ends[ended..]);
-            input = &input[read..];
-            written += wrote;
-            ended += ends;
-            match result {
-                // With no input left the next call ends the record.
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => return None,
-                ReadRecordResult::Record | ReadRecordResult::End => break,
+fn place_of(cells: &[Cow<'_, str>], name: &str) -> Result<Option<usize>, String> {
+    let mut places = (0..cells.len()).filter(|place| cells[*place] == name);
+    let place = places.next();
+    if places.next().is_some() {
+        return Err(format!("the column `{name}` is there more than once"));
+    }
+    Ok(place)
+}
+
+/// The cells of one record, without the line break at its end.
+fn cells(record: &str) -> Result<Vec<Cow<'_, str>>, Fault> {
+    let mut cells = Vec::new();
+    let mut rest = record;
+    loop {
+        let cell = if let Some(quoted) = rest.strip_prefix('"') {
+            let end = closing_quote(quoted)
+                .ok_or_else(|| line_fault(FaultCode::BadCsv, "a quoted cell is never closed"))?;
+            rest = &quoted[end + 1..];
+            let inner = &quoted[..end];
+            if inner.contains('"') {
+                Cow::Owned(inner.replace("\"\"", "\""))
+            } else {
+                Cow::Borrowed(inner)
             }
+        } else {
+            let (cell, behind) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+            rest = behind;
+            if cell.contains('"') {
+                let detail = "a cell that holds a quote must itself be quoted, and the quote doubled";
+                return Err(line_fault(FaultCode::BadCsv, detail));
+            }
+            Cow::Borrowed(cell)
+        };
+        cells.push(cell);
+        if rest.is_empty() {
+            return Ok(cells);
         }
-        let mut start = 0;
-        let cells = self.ends[..ended].iter().map(|end| {
-            let cell = String::from_utf8_lossy(&self.text[start..*end]).into_owned();
-            start = *end;
-            cell
-        });
-        Some(cells.collect())
+        rest = rest.strip_prefix(',').ok_or_else(|| {
+            line_fault(
+                FaultCode::BadCsv,
+                "a comma or the end of the line must follow a closing quote",
+            )
+        })?;
+    }
+}
+
+/// Where the quote stands that closes a cell: the first that is not doubled.
+fn closing_quote(quoted: &str) -> Option<usize> {
+    let bytes = quoted.as_bytes();
+    let mut place = 0;
+    loop {
+        place += bytes.get(place..)?.iter().position(|byte| *byte == b'"')?;
+        if bytes.get(place + 1) != Some(&b'"') {
+            return Some(place);
+        }
+        place += 2;
     }
 }

@@ -1,18 +1,22 @@
-//! Intake: bytes of a request become cleaned events or faults; parsing is validation. Part of step 1.
+//! Step 1: bytes of a request become clean events or faults. Free of HTTP and of the store.
 
+mod body;
+mod chunks;
 mod csv;
-mod event_json;
 mod json;
-mod lines;
+mod members;
 mod ndjson;
 mod records;
 mod report;
-mod spool;
 
-pub(crate) use json::events_body;
-pub(crate) use records::{Record, Records};
-pub(crate) use report::report_body;
-pub(crate) use spool::{Spool, Spooled};
+pub(crate) use body::invalid;
+pub(crate) use chunks::Chunks;
+pub(crate) use json::read_events;
+pub(crate) use records::{Record, RecordReader};
+pub(crate) use report::read_report;
 
-/// Faults that a problem lists at most.
-pub(crate) const FAULTS_MAX: usize = 100;
+#[cfg(test)]
+mod tests;
+
+/// How many faults a refusal says.
+pub(crate) const MAX_FAULTS: usize = 100;

@@ -1,74 +1,32 @@
-//! NDJSON: one JSON event a line.
+//! One line of NDJSON.
 
-use std::convert::Infallible;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use shared::event::{CleanEvent, Fault, FaultCode};
 
-use serde_json::Deserializer;
-use shared::event::{Fault, FaultCode, RawEvent};
+use super::json::read_event;
+use super::records::line_fault;
 
-use super::event_json::EventJson;
-use super::lines::{Line, Lines};
-use super::records::{Cleaning, Record};
-
-/// Records of an NDJSON stream.
-pub(crate) struct NdjsonRecords {
-    lines: Lines,
-    cleaning: Cleaning,
+/// The event of a line.
+///
+/// # Errors
+/// Its first fault.
+pub(super) fn read(line: &str, max_text: usize) -> Result<CleanEvent, Fault> {
+    let value: &RawValue =
+        serde_json::from_str(line).map_err(|error| line_fault(FaultCode::BadJson, not_json(line, &error)))?;
+    read_event(value, max_text, "#").map_err(|faults| {
+        let first = faults.into_iter().next();
+        first.unwrap_or_else(|| line_fault(FaultCode::BadValue, "the event is not valid"))
+    })
 }
 
-impl NdjsonRecords {
-    pub(super) fn new(cleaning: Cleaning) -> Self {
-        Self {
-            lines: Lines::new(false, cleaning.max_line_bytes),
-            cleaning,
-        }
-    }
-
-    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<Record>) {
-        let Self { lines, cleaning } = self;
-        let Ok(()) = lines.push(piece, |line| -> Result<(), Infallible> {
-            take(cleaning, &line, out);
-            Ok(())
-        });
-    }
-
-    pub(super) fn end(&mut self, out: &mut Vec<Record>) {
-        let Self { lines, cleaning } = self;
-        let Ok(()) = lines.end(|line| -> Result<(), Infallible> {
-            take(cleaning, &line, out);
-            Ok(())
-        });
-    }
-}
-
-fn take(cleaning: &mut Cleaning, line: &Line<'_>, out: &mut Vec<Record>) {
-    if line.too_long {
-        let fault = cleaning.fault(FaultCode::LineTooLong);
-        out.push(cleaning.record(line, Err(fault)));
-        return;
-    }
-    let parsed = match std::str::from_utf8(line.bytes) {
-        Ok(text) if text.trim().is_empty() => return,
-        Ok(text) => parse(text, cleaning),
-        Err(_) => Err(cleaning.fault(FaultCode::BadUtf8)),
-    };
-    out.push(cleaning.record(line, parsed));
-}
-
-fn parse(text: &str, cleaning: &Cleaning) -> Result<RawEvent, Fault> {
-    let mut values = Deserializer::from_str(text).into_iter::<EventJson>();
-    let first = values.next();
-    let more = text[values.byte_offset()..].trim_start();
-    match first {
-        Some(Ok(EventJson::Event(event))) if more.is_empty() => Ok(event),
-        Some(Ok(EventJson::NoObject)) if more.is_empty() => Err(cleaning.fault(FaultCode::WrongType)),
-        Some(Ok(_)) if more.starts_with('{') => {
-            let detail = "holds several JSON objects: give each its own line; with curl, `-d` drops line breaks \
-                          and `--data-binary` keeps them";
-            Err(Fault {
-                detail: detail.to_owned(),
-                ..cleaning.fault(FaultCode::BadJson)
-            })
-        }
-        Some(Ok(_) | Err(_)) | None => Err(cleaning.fault(FaultCode::BadJson)),
+fn not_json(line: &str, error: &serde_json::Error) -> String {
+    let mut values = serde_json::Deserializer::from_str(line).into_iter::<IgnoredAny>();
+    let holds_many = line.trim_start().starts_with('{')
+        && matches!((values.next(), values.next()), (Some(Ok(_)), Some(Ok(_))));
+    if holds_many {
+        "the line holds more than one JSON value; with curl, send the file by `--data-binary @file`, since `-d` drops line breaks".to_owned()
+    } else {
+        format!("the line is not JSON: {error}")
     }
 }

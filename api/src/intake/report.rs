@@ -1,194 +1,162 @@
-//! The body of `POST /report`: all members optional, an empty body is a report by city.
+//! The body of `POST /report`: all members optional, and an empty body is a report by city.
 
-use serde_json::{Map, Value};
-use shared::event::{Fault, FaultCode};
+use std::str::FromStr;
+
+use serde_json::value::RawValue;
+use shared::event::{FaultCode, RawText};
 use shared::job::{GroupBy, JobId, ReportRequest};
 use shared::time::Timestamp;
 
-use super::FAULTS_MAX;
-use super::json::bad_json;
+use super::body::{Faults, read_object};
+use super::members::{each_element, text, type_name};
 use crate::refusal::Refusal;
 
-/// Jobs that one report may wait for.
-const AFTER_MAX: usize = 1_000;
+/// How many jobs a report can wait for.
+const MAX_AFTER: usize = 100;
+const DEADLINES_S: std::ops::RangeInclusive<u32> = 1..=86_400;
 
-/// The request of a body.
+/// The report that is asked for. Whether the jobs of `after` exist is not looked at here; none is named twice.
 ///
 /// # Errors
-/// `bad_json` when it cannot be parsed, `invalid` with all faults.
-pub(crate) fn report_body(body: &[u8]) -> Result<ReportRequest, Refusal> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(ReportRequest::default());
-    }
-    let value: Value = serde_json::from_slice(body).map_err(|fault| bad_json(&fault))?;
-    let Value::Object(members) = value else {
-        return Err(Refusal::invalid(vec![fault(
-            "#",
-            FaultCode::WrongType,
-            "has to be a JSON object",
-        )]));
-    };
-    let mut faults = Vec::new();
-    let request = read(&members, &mut faults);
-    faults.truncate(FAULTS_MAX);
-    if faults.is_empty() {
-        Ok(request)
-    } else {
-        Err(Refusal::invalid(faults))
-    }
-}
-
-fn read(members: &Map<String, Value>, faults: &mut Vec<Fault>) -> ReportRequest {
+/// The refusal, with all faults.
+pub(crate) fn read_report(body: &[u8]) -> Result<ReportRequest, Refusal> {
     let mut request = ReportRequest::default();
-    for (name, value) in members {
-        let pointer = format!("#/{}", name.replace('~', "~0").replace('/', "~1"));
-        let mut taken = |result: Result<(), (FaultCode, &str)>| {
-            if let Err((code, detail)) = result {
-                faults.push(fault(&pointer, code, detail));
-            }
-        };
-        match (name.as_str(), value) {
-            ("group_by" | "from" | "to" | "after" | "fresh" | "deadline_s", Value::Null) => {}
-            ("group_by", value) => taken(group_by(value).map(|group| request.group_by = group)),
-            ("from", value) => taken(time(value).map(|time| request.from = Some(time))),
-            ("to", value) => taken(time(value).map(|time| request.to = Some(time))),
-            ("fresh", value) => taken(
-                value
-                    .as_bool()
-                    .map(|fresh| request.fresh = fresh)
-                    .ok_or((FaultCode::WrongType, "has to be true or false")),
-            ),
-            ("deadline_s", value) => taken(deadline(value).map(|seconds| request.deadline_s = seconds)),
-            ("after", Value::Array(ids)) => after(ids, &mut request, faults),
-            ("after", _) => taken(Err((FaultCode::WrongType, "has to be a list of job ids"))),
-            _ => taken(Err((
-                FaultCode::UnknownMember,
-                "is not a member of a report request",
-            ))),
-        }
+    if body.trim_ascii().is_empty() {
+        return Ok(request);
     }
+    let mut faults = Faults::default();
+    let mut seen = Vec::new();
+    read_object(body, |name, value| {
+        const KNOWN: [&str; 6] = ["group_by", "from", "to", "after", "fresh", "deadline_s"];
+        let Some(known) = KNOWN.into_iter().find(|known| *known == name) else {
+            faults.unknown_member(name);
+            return;
+        };
+        let pointer = format!("#/{known}");
+        if seen.contains(&known) {
+            faults.add(pointer, FaultCode::BadValue, "is given more than once");
+            return;
+        }
+        seen.push(known);
+        if type_name(value) == "null" {
+            return;
+        }
+        match known {
+            "group_by" => request.group_by = group_by(value, &mut faults),
+            "from" => request.from = time(value, &pointer, &mut faults),
+            "to" => request.to = time(value, &pointer, &mut faults),
+            "after" => request.after = after(value, &mut faults),
+            "fresh" => request.fresh = fresh(value, &mut faults),
+            _ => request.deadline_s = deadline(value, &mut faults),
+        }
+    })?;
     if let (Some(from), Some(to)) = (request.from, request.to)
         && from >= to
     {
-        faults.push(fault("#/to", FaultCode::BadValue, "has to be later than `from`"));
+        faults.add("#/to", FaultCode::BadValue, "must be later than `from`");
     }
-    request
+    faults.refuse_if_any()?;
+    Ok(request)
 }
 
-fn group_by(value: &Value) -> Result<GroupBy, (FaultCode, &'static str)> {
-    let text = value.as_str().ok_or((FaultCode::WrongType, "has to be a text"))?;
-    [GroupBy::City, GroupBy::State, GroupBy::Country]
+/// The text of a value; `None` with a fault where it has none.
+fn string(value: &RawValue, pointer: &str, faults: &mut Faults) -> Option<String> {
+    match text(value) {
+        RawText::Text(text) => Some(text.into_owned()),
+        RawText::Bad(why) => {
+            faults.add(pointer, FaultCode::BadValue, why);
+            None
+        }
+        RawText::Absent | RawText::Other(_) => {
+            let detail = format!("must be a string, not {}", type_name(value));
+            faults.add(pointer, FaultCode::WrongType, detail);
+            None
+        }
+    }
+}
+
+fn group_by(value: &RawValue, faults: &mut Faults) -> GroupBy {
+    let Some(name) = string(value, "#/group_by", faults) else {
+        return GroupBy::default();
+    };
+    let known = [GroupBy::City, GroupBy::State, GroupBy::Country];
+    known
         .into_iter()
-        .find(|group| group.as_str() == text)
-        .ok_or((FaultCode::BadValue, "has to be `city`, `state` or `country`"))
-}
-
-fn time(value: &Value) -> Result<Timestamp, (FaultCode, &'static str)> {
-    let text = value.as_str().ok_or((FaultCode::WrongType, "has to be a text"))?;
-    text.trim().parse().map_err(|_| {
-        (
-            FaultCode::BadDatetime,
-            "is no date-time like `2019-05-07T19:54:13.563Z`",
-        )
-    })
-}
-
-fn deadline(value: &Value) -> Result<u32, (FaultCode, &'static str)> {
-    if !value.is_number() {
-        return Err((FaultCode::WrongType, "has to be a whole number"));
-    }
-    value
-        .as_u64()
-        .and_then(|seconds| u32::try_from(seconds).ok())
-        .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or((FaultCode::BadValue, "has to be a whole number from 1 to 86400"))
-}
-
-fn after(ids: &[Value], request: &mut ReportRequest, faults: &mut Vec<Fault>) {
-    if ids.len() > AFTER_MAX {
-        faults.push(fault(
-            "#/after",
-            FaultCode::BadLength,
-            "holds more than 1000 job ids",
-        ));
-        return;
-    }
-    for (place, id) in ids.iter().enumerate() {
-        let pointer = format!("#/after/{place}");
-        match id.as_str().map(str::parse::<JobId>) {
-            Some(Ok(id)) => request.after.push(id),
-            Some(Err(_)) => {
-                faults.push(fault(
-                    &pointer,
-                    FaultCode::UnknownJob,
-                    &FaultCode::UnknownJob.sentence(0),
-                ));
-            }
-            None => faults.push(fault(&pointer, FaultCode::WrongType, "has to be a job id")),
-        }
-    }
-}
-
-fn fault(pointer: &str, code: FaultCode, detail: &str) -> Fault {
-    Fault {
-        pointer: pointer.to_owned(),
-        code,
-        detail: detail.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn absent_and_null_members_have_their_defaults() {
-        for body in ["", " \n", "{}", r#"{"group_by":null,"after":null}"#] {
-            assert_eq!(
-                report_body(body.as_bytes()),
-                Ok(ReportRequest::default()),
-                "{body}"
+        .find(|known| known.as_str() == name)
+        .unwrap_or_else(|| {
+            faults.add(
+                "#/group_by",
+                FaultCode::BadValue,
+                "must be `city`, `state` or `country`",
             );
-        }
-        let body = r#"{"group_by":"state","from":"2020-01-01 00:00:00","fresh":false,"deadline_s":5}"#;
-        let request = report_body(body.as_bytes()).unwrap();
-        assert_eq!(
-            (request.group_by, request.fresh, request.deadline_s),
-            (GroupBy::State, false, 5)
-        );
-        assert_eq!(
-            request.from.map(|from| from.to_string()).as_deref(),
-            Some("2020-01-01T00:00:00.000Z")
-        );
-    }
+            GroupBy::default()
+        })
+}
 
-    #[test]
-    fn every_fault_is_told_at_once() {
-        let body =
-            r#"{"group_by":"planet","from":"x","deadline_s":0,"fresh":1,"after":["x",2],"colour":"red"}"#;
-        let refusal = report_body(body.as_bytes()).unwrap_err();
-        let mut found: Vec<_> = refusal
-            .errors
-            .iter()
-            .map(|f| format!("{} {}", f.pointer, f.code.as_str()))
-            .collect();
-        found.sort();
-        assert_eq!(
-            found,
-            [
-                "#/after/0 unknown_job",
-                "#/after/1 wrong_type",
-                "#/colour unknown_member",
-                "#/deadline_s bad_value",
-                "#/fresh wrong_type",
-                "#/from bad_datetime",
-                "#/group_by bad_value",
-            ]
-        );
-        let backwards = r#"{"from":"2020-01-01T00:00:00Z","to":"2020-01-01T00:00:00Z"}"#;
-        assert_eq!(
-            report_body(backwards.as_bytes()).unwrap_err().errors[0].pointer,
-            "#/to"
-        );
+fn time(value: &RawValue, pointer: &str, faults: &mut Faults) -> Option<Timestamp> {
+    let text = string(value, pointer, faults)?;
+    Timestamp::from_str(text.trim())
+        .map_err(|fault| faults.add(pointer, FaultCode::BadDatetime, fault.to_string()))
+        .ok()
+}
+
+fn after(value: &RawValue, faults: &mut Faults) -> Vec<JobId> {
+    let mut jobs = Vec::new();
+    if type_name(value) != "an array" {
+        let detail = format!("must be an array, not {}", type_name(value));
+        faults.add("#/after", FaultCode::WrongType, detail);
+        return jobs;
     }
+    let mut count = 0;
+    let read = each_element(value.get(), |value| {
+        let pointer = format!("#/after/{count}");
+        count += 1;
+        if count > MAX_AFTER {
+            return false;
+        }
+        if let Some(text) = string(value, &pointer, faults) {
+            match JobId::from_str(&text) {
+                Ok(job) => jobs.push(job),
+                Err(_) => faults.add(pointer, FaultCode::UnknownJob, "no job has this id"),
+            }
+        }
+        true
+    });
+    // The syntax was checked with the whole body.
+    if read.is_err() || count > MAX_AFTER {
+        let detail = format!("must hold at most {MAX_AFTER} ids of jobs");
+        faults.add("#/after", FaultCode::BadLength, detail);
+    }
+    jobs
+}
+
+fn fresh(value: &RawValue, faults: &mut Faults) -> bool {
+    match value.get() {
+        "true" => true,
+        "false" => false,
+        _ => {
+            let detail = format!("must be a boolean, not {}", type_name(value));
+            faults.add("#/fresh", FaultCode::WrongType, detail);
+            true
+        }
+    }
+}
+
+fn deadline(value: &RawValue, faults: &mut Faults) -> u32 {
+    let fault = if type_name(value) != "a number" {
+        let detail = format!("must be an integer, not {}", type_name(value));
+        (FaultCode::WrongType, detail)
+    } else if let Some(seconds) = value
+        .get()
+        .parse()
+        .ok()
+        .filter(|seconds| DEADLINES_S.contains(seconds))
+    {
+        return seconds;
+    } else {
+        let detail = "must be an integer from 1 to 86400".to_owned();
+        (FaultCode::BadValue, detail)
+    };
+    faults.add("#/deadline_s", fault.0, fault.1);
+    ReportRequest::DEFAULT_DEADLINE_S
 }

@@ -6,8 +6,7 @@ mod id;
 mod raw;
 mod text;
 
-pub use clean::{Address, CleanEvent, CleanUser};
+pub use clean::{Address, CleanEvent, CleanUser, clean};
 pub use fault::{Fault, FaultCode};
 pub use id::{EventId, EventIdFault};
 pub use raw::{RawAddress, RawEvent, RawText};
-pub use text::{clean_id, clean_text};

@@ -1,42 +1,34 @@
-//! Countries by code or name. The table is [a file](./countries.csv) that can be read and extended.
+//! Countries by code or name, to ISO 3166-1 alpha-2.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::fold;
+use super::name_table::NameTable;
 
-/// The United States, whose states are known.
-pub(super) const US: &str = "US";
+static COUNTRIES: LazyLock<NameTable> = LazyLock::new(|| NameTable::read(include_str!("countries.csv")));
 
-const TABLE: &str = include_str!("countries.csv");
-
-static CODES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
-    let mut codes = HashMap::new();
-    for line in TABLE
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        let code = line.split(';').next().expect("split yields one part");
-        for spelling in line.split(';') {
-            codes.insert(lookup_key(spelling), code);
-        }
-    }
-    codes
-});
-
-/// The alpha-2 code of a country given as alpha-2, alpha-3, or its official or usual English name.
-#[must_use]
-pub fn country_code(text: &str) -> Option<&'static str> {
-    CODES.get(&lookup_key(text)).copied()
+/// A country, and the territory where what was given is one of the US's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Country {
+    /// ISO 3166-1 alpha-2.
+    pub code: &'static str,
+    /// The state that a US territory is when it was given as a country.
+    pub territory: Option<&'static str>,
 }
 
-/// Dots, case, accents and the kind of apostrophe do not matter.
-pub(super) fn lookup_key(text: &str) -> String {
-    fold(text)
-        .replace('.', "")
-        .replace(['\u{2019}', '\u{2018}'], "'")
-        .trim()
-        .to_owned()
+/// The country of this code or name; `None` when there is none.
+#[must_use]
+pub fn country(name: &str) -> Option<Country> {
+    let code = COUNTRIES.code(name)?;
+    Some(match code {
+        "AS" | "GU" | "MP" | "PR" | "UM" | "VI" => Country {
+            code: "US",
+            territory: Some(code),
+        },
+        _ => Country {
+            code,
+            territory: None,
+        },
+    })
 }
 
 #[cfg(test)]
@@ -44,49 +36,54 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_and_names_lead_to_the_alpha_2_code() {
-        for (text, code) in [
+    fn countries_go_by_code_and_by_name() {
+        for (name, code) in [
             ("US", "US"),
-            ("usa", "US"),
-            ("U.S.", "US"),
+            ("USA", "US"),
+            ("u.s.", "US"),
+            ("U. S. A.", "US"),
             ("United States", "US"),
-            ("united states of america", "US"),
+            ("the united states of america", "US"),
             ("UK", "GB"),
-            ("Great Britain", "GB"),
             ("Germany", "DE"),
-            ("DEU", "DE"),
-            ("Côte d’Ivoire", "CI"),
-            ("Ivory Coast", "CI"),
+            ("deu", "DE"),
             ("South Korea", "KR"),
-            ("Türkiye", "TR"),
-            ("Czech Republic", "CZ"),
+            ("Korea, Republic of", "KR"),
+            ("Ivory Coast", "CI"),
+            ("Côte d’Ivoire", "CI"),
+            ("cote d'ivoire", "CI"),
+            ("CURACAO", "CW"),
+            ("Trinidad & Tobago", "TT"),
+            ("St. Lucia", "LC"),
+            ("The Gambia", "GM"),
+            ("Niger", "NE"),
         ] {
-            assert_eq!(country_code(text), Some(code), "{text}");
+            assert_eq!(country(name).map(|country| country.code), Some(code), "{name}");
         }
-        for text in ["", "Atlantis", "XX", "U S", "Deutschland"] {
-            assert_eq!(country_code(text), None, "{text}");
+        for name in ["", ".", "Atlantis", "XX", "Germ any?!x", "the"] {
+            assert_eq!(country(name), None, "{name}");
         }
     }
 
     #[test]
-    fn the_table_has_every_country_of_iso_3166_once() {
-        let lines: Vec<_> = TABLE
+    fn every_line_has_its_codes_and_no_name_has_two_countries() {
+        let mut seen = std::collections::HashMap::new();
+        let mut lines = 0;
+        for line in include_str!("countries.csv")
             .lines()
-            .filter(|line| !line.starts_with('#') && !line.is_empty())
-            .collect();
-        assert_eq!(lines.len(), 249);
-        let mut spellings = HashMap::new();
-        for line in lines {
-            let parts: Vec<_> = line.split(';').collect();
+            .filter(|line| !line.starts_with('#'))
+        {
+            lines += 1;
+            let names: Vec<&str> = line.split(';').collect();
             assert!(
-                parts[0].len() == 2 && parts[1].len() == 3 && parts.len() >= 3,
+                names.len() > 2 && names[0].len() == 2 && names[1].len() == 3,
                 "{line}"
             );
-            for part in &parts {
-                if let Some(other) = spellings.insert(lookup_key(part), parts[0]) {
-                    assert_eq!(other, parts[0], "`{part}` stands for two countries");
-                }
+            for name in names.iter().copied() {
+                assert!(COUNTRIES.code(name) == Some(names[0]), "{name} of {line}");
+                assert!(seen.insert(name, line).is_none(), "{name} stands twice");
             }
         }
+        assert_eq!(lines, 249);
     }
 }

@@ -3,9 +3,9 @@
 mod country;
 mod fold;
 mod key;
+mod name_table;
 mod us_state;
 
-pub use country::country_code;
-pub use fold::fold;
+pub use country::{Country, country};
 pub use key::PlaceKey;
-pub use us_state::{us_state_code, us_territory};
+pub use us_state::us_state;

@@ -1,44 +1,15 @@
-//! States of the US, DC, territories and the military's. The table is [a file](./us_states.csv).
+//! The states of the US by code, name or usual abbreviation, to their postal code.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::country::lookup_key;
+use super::name_table::NameTable;
 
-const TABLE: &str = include_str!("us_states.csv");
+static STATES: LazyLock<NameTable> = LazyLock::new(|| NameTable::read(include_str!("us_states.csv")));
 
-/// ISO 3166-1 codes of the territories, which are countries there and states here.
-const TERRITORIES: [&str; 6] = ["AS", "GU", "MP", "PR", "UM", "VI"];
-
-static CODES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
-    let mut codes = HashMap::new();
-    for line in TABLE
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        let code = line.split(';').next().expect("split yields one part");
-        for spelling in line.split(';') {
-            codes.insert(state_key(spelling), code);
-        }
-    }
-    codes
-});
-
-/// The code of a state by code, name or usual abbreviation, with or without dots.
+/// The postal code of a state, the District, a territory or one of the military's; `None` when there is none.
 #[must_use]
-pub fn us_state_code(text: &str) -> Option<&'static str> {
-    CODES.get(&state_key(text)).copied()
-}
-
-/// The state that a territory given as a country is.
-#[must_use]
-pub fn us_territory(country: &str) -> Option<&'static str> {
-    TERRITORIES.into_iter().find(|territory| *territory == country)
-}
-
-/// `W. Va.` and `W.Va.` are one abbreviation.
-fn state_key(text: &str) -> String {
-    lookup_key(text).replace(' ', "")
+pub fn us_state(name: &str) -> Option<&'static str> {
+    STATES.code(name)
 }
 
 #[cfg(test)]
@@ -46,45 +17,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_names_and_abbreviations_lead_to_the_code() {
-        for (text, code) in [
+    fn states_go_by_code_name_and_abbreviation() {
+        for (name, code) in [
             ("Ohio", "OH"),
-            ("oh", "OH"),
             ("Mi", "MI"),
-            ("Mich.", "MI"),
             ("Md.", "MD"),
             ("W. Va.", "WV"),
             ("W.Va", "WV"),
             ("D.C.", "DC"),
-            ("District of Columbia", "DC"),
             ("Calif.", "CA"),
-            ("N.Y.", "NY"),
-            ("Puerto Rico", "PR"),
-            ("AE", "AE"),
+            ("Penn.", "PA"),
+            ("N. Y.", "NY"),
+            ("puerto rico", "PR"),
+            ("AP", "AP"),
         ] {
-            assert_eq!(us_state_code(text), Some(code), "{text}");
+            assert_eq!(us_state(name), Some(code), "{name}");
         }
-        for text in ["", "Ontario", "ZZ", "Ohioo"] {
-            assert_eq!(us_state_code(text), None, "{text}");
+        for name in ["", "Ontario", "ZZ", "Ohi"] {
+            assert_eq!(us_state(name), None, "{name}");
         }
     }
 
     #[test]
-    fn no_spelling_stands_for_two_states() {
-        let mut spellings = HashMap::new();
-        let lines: Vec<_> = TABLE
+    fn every_name_of_the_table_leads_to_its_own_line() {
+        let lines = include_str!("us_states.csv")
             .lines()
-            .filter(|line| !line.starts_with('#') && !line.is_empty())
-            .collect();
-        // 50 states, DC, six territories, three of the military.
-        assert_eq!(lines.len(), 60);
+            .filter(|line| !line.starts_with('#'));
+        let mut states = 0;
         for line in lines {
-            let code = &line[..2];
-            for part in line.split(';') {
-                if let Some(other) = spellings.insert(state_key(part), code) {
-                    assert_eq!(other, code, "`{part}`");
-                }
+            states += 1;
+            for name in line.split(';') {
+                assert_eq!(us_state(name), Some(&line[..2]), "{name}");
             }
         }
+        assert_eq!(states, 60);
     }
 }

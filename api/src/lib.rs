@@ -1,5 +1,11 @@
 //! HTTP API of Census.
 
+pub mod app;
+pub mod contract;
+mod gauges;
+pub mod http;
 mod intake;
+pub mod openapi;
+pub mod poll;
 pub mod refusal;
 pub mod submit;

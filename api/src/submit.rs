@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use shared::dispatch::DispatchHandle;
 use shared::event::{Fault, FaultCode, clean};
 use shared::job::{JobId, JobKind, JobRequest, JobView, ReportRequest, SubmitOrigin};
@@ -58,9 +58,6 @@ pub struct Submitter {
     clock: Arc<dyn Clock>,
     limits: IntakeLimits,
 }
-
-/// Sample users after which other requests get their turn.
-const SAMPLES_AT_A_TIME: u64 = 500;
 
 impl Submitter {
     /// A submitter over these ports.
@@ -119,7 +116,7 @@ impl Submitter {
         trace: TraceContext,
     ) -> Result<JobView, Refusal>
     where
-        S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
+        S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
     {
         let mut staging = self.staging();
         let filled = receive::receive(format, body, &self.limits, &mut staging).await;

@@ -65,16 +65,6 @@ impl Chunks {
         })
     }
 
-    /// A chunk without events, for rejects that come alone: of the first task, which every job has.
-    pub(crate) fn empty(ordinal: u64) -> InputChunk {
-        InputChunk {
-            task: 0,
-            first_ordinal: ordinal,
-            events: 0,
-            body: Bytes::new(),
-        }
-    }
-
     /// The tasks of all events so far.
     pub(crate) fn into_tasks(self) -> Vec<NewTask> {
         self.tasks

@@ -124,17 +124,8 @@ impl<'s> Staging<'s> {
         }
         self.staged_at_ms = Some(now);
         self.staged_records = self.received;
-        if self.full.is_empty() {
-            // Rejects cannot be staged, nor a lease renewed, without a chunk: the one at hand, or an empty one
-            // under the ordinal of the last record, which was a reject since no event is at hand.
-            let at_hand = self.chunks.flush();
-            let chunk = at_hand.unwrap_or_else(|| Chunks::empty(self.received - 1));
-            self.full.push(chunk);
-        }
-        for chunk in std::mem::take(&mut self.full) {
-            let rejects = std::mem::take(&mut self.rejects);
-            self.store.stage(self.upload(), chunk, rejects).await?;
-        }
+        let (chunks, rejects) = (std::mem::take(&mut self.full), std::mem::take(&mut self.rejects));
+        self.store.stage(self.upload(), chunks, rejects).await?;
         self.unstaged_bytes = 0;
         Ok(())
     }

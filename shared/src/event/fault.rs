@@ -95,33 +95,4 @@ impl FaultCode {
             Self::LineTooLong => "line_too_long",
         }
     }
-
-    /// What the code means, for a person. `max` is the limit that a text or a line may have broken.
-    #[must_use]
-    pub fn sentence(self, max: usize) -> String {
-        match self {
-            Self::Required => "is required".to_owned(),
-            Self::Blank => "must not be blank".to_owned(),
-            Self::WrongType => "is of the wrong JSON type".to_owned(),
-            Self::TooLong => format!("has more than {max} characters"),
-            Self::ControlCharacter => "holds a control character".to_owned(),
-            Self::UnknownCountry => {
-                "is no country: give an ISO 3166-1 code like `DE` or an English name like `Germany`"
-                    .to_owned()
-            }
-            Self::UnknownState => {
-                "is no state of the US: give a code like `OH`, a name or a usual abbreviation".to_owned()
-            }
-            Self::BadDatetime => "is no date-time like `2019-05-07T19:54:13.563Z`".to_owned(),
-            Self::BadValue => "has a value that is not allowed".to_owned(),
-            Self::BadLength => "has a length that is not allowed".to_owned(),
-            Self::UnknownMember => "is not a member of this request".to_owned(),
-            Self::UnknownJob => "is no job, or one that was purged".to_owned(),
-            Self::BadJson => "is not a JSON object".to_owned(),
-            Self::BadUtf8 => "is not UTF-8".to_owned(),
-            Self::BadCsv => "is not CSV as of RFC 4180".to_owned(),
-            Self::BadColumns => "has another number of columns than the header".to_owned(),
-            Self::LineTooLong => format!("is longer than {max} bytes"),
-        }
-    }
 }

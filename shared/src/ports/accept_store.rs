@@ -55,7 +55,7 @@ pub struct InputChunk {
     pub task: u32,
     /// The ordinal of the first event.
     pub first_ordinal: u64,
-    /// Number of events; 0 in a staged chunk that only carries rejects or renews the lease.
+    /// Number of events.
     pub events: u32,
     /// The stored events, one line each.
     pub body: Bytes,

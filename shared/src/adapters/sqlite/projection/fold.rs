@@ -1,136 +1,132 @@
-//! One batch becomes rows and counts. Keys are sorted before they are inserted: scattered pages cost the most.
+//! Counts the new events of a batch: rows, users, places and their totals. Keys are sorted before they are
+//! inserted, so that each page is touched once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Fault;
-use super::applied::{Hash, keep_new, user_hash};
-use super::count::{Level, add_counts, add_users};
-use crate::place::PlaceKey;
-use crate::ports::{FoldEvent, FoldOutcome, QuarantineRecord};
+use super::dedup;
+use super::places::{self, Ids};
+use crate::ports::{FoldEvent, FoldOutcome};
 
-/// Applies what is new and puts aside what is not ours.
-pub(super) fn fold(
-    connection: &Connection,
-    events: Vec<FoldEvent>,
-    quarantine: &[QuarantineRecord],
-) -> Result<FoldOutcome, Fault> {
-    let read = events.len();
-    let new = keep_new(connection, events)?;
-    let outcome = FoldOutcome {
+/// Counts what was not counted before.
+pub(super) fn fold(file: &Connection, events: &[FoldEvent]) -> rusqlite::Result<FoldOutcome> {
+    let new = dedup::take_new(file, events)?;
+    if !new.is_empty() {
+        count(file, &new)?;
+    }
+    Ok(FoldOutcome {
         applied: new.len() as u64,
-        duplicates: (read - new.len()) as u64,
-    };
-    apply(connection, &new)?;
-    put_aside(connection, quarantine)?;
-    Ok(outcome)
-}
-
-/// Where an event is counted.
-#[derive(Clone, Copy)]
-struct PlaceIds {
-    country: i64,
-    region: i64,
-    place: i64,
-}
-
-fn apply(connection: &Connection, events: &[FoldEvent]) -> Result<(), Fault> {
-    let mut known: HashMap<&PlaceKey, PlaceIds> = HashMap::new();
-    let mut rows = BTreeMap::new();
-    let mut spellings: BTreeMap<(bool, i64, &str), i64> = BTreeMap::new();
-    let mut pairs: [BTreeSet<(i64, Hash)>; Level::ALL.len()] = Default::default();
-    let mut counts: [BTreeMap<i64, i64>; Level::ALL.len()] = Default::default();
-    for event in events {
-        let ids = match known.get(&event.place) {
-            Some(ids) => *ids,
-            None => *known
-                .entry(&event.place)
-                .or_insert(place_ids(connection, &event.place)?),
-        };
-        let user = user_hash(&event.user);
-        rows.insert(
-            (event.time.as_millis(), event.partition, event.offset),
-            (ids.place, user),
-        );
-        *spellings.entry((false, ids.place, &event.city)).or_default() += 1;
-        if let Some(state) = &event.state {
-            *spellings.entry((true, ids.region, state)).or_default() += 1;
-        }
-        for (slot, id) in [0, ids.country, ids.region, ids.place].into_iter().enumerate() {
-            pairs[slot].insert((id, user));
-            *counts[slot].entry(id).or_default() += 1;
-        }
-    }
-    insert_rows(connection, &rows)?;
-    add_spellings(connection, &spellings)?;
-    for ((level, pairs), counts) in Level::ALL.into_iter().zip(&pairs).zip(&counts) {
-        let new_users = add_users(connection, level, pairs)?;
-        add_counts(connection, level, counts, &new_users)?;
-    }
-    Ok(())
-}
-
-fn place_ids(connection: &Connection, key: &PlaceKey) -> Result<PlaceIds, Fault> {
-    // An update that changes nothing makes RETURNING answer for a row that was there before.
-    let country = connection
-        .prepare_cached(
-            "INSERT INTO countries (country) VALUES (?1)
-             ON CONFLICT DO UPDATE SET country = country RETURNING id",
-        )?
-        .query_row([&key.country], |row| row.get(0))?;
-    let region = connection
-        .prepare_cached(
-            "INSERT INTO regions (country, state) VALUES (?1, ?2)
-             ON CONFLICT DO UPDATE SET state = state RETURNING id",
-        )?
-        .query_row((country, key.state.as_deref().unwrap_or_default()), |row| {
-            row.get(0)
-        })?;
-    let place = connection
-        .prepare_cached(
-            "INSERT INTO places (region, city) VALUES (?1, ?2)
-             ON CONFLICT DO UPDATE SET city = city RETURNING id",
-        )?
-        .query_row((region, &key.city), |row| row.get(0))?;
-    Ok(PlaceIds {
-        country,
-        region,
-        place,
+        duplicates: (events.len() - new.len()) as u64,
     })
 }
 
-fn insert_rows(connection: &Connection, rows: &BTreeMap<(i64, i32, i64), (i64, Hash)>) -> Result<(), Fault> {
-    let mut insert = connection.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for ((time_ms, partition, offset), (place, user)) in rows {
-        insert.execute((time_ms, partition, offset, place, user))?;
-    }
-    Ok(())
+fn count(file: &Connection, events: &[&FoldEvent]) -> rusqlite::Result<()> {
+    let places = places::intern(file, events)?;
+    let (users_before, events_before) = file
+        .prepare_cached("SELECT users, events FROM totals")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (users, users_now) = intern_users(file, events, users_before)?;
+    let counted: Vec<Counted> = events
+        .iter()
+        .zip(users)
+        .zip(events_before..)
+        .map(|((event, user), n)| Counted {
+            time_ms: event.time.as_millis(),
+            n,
+            at: places[&event.place],
+            user,
+        })
+        .collect();
+    keep_rows(file, &counted)?;
+    bump_places(file, &counted)?;
+    places::spell(file, events, &places)?;
+    file.prepare_cached("UPDATE totals SET users = ?1, events = events + ?2")?
+        .execute(params![users_now, events.len() as i64])
+        .map(drop)
 }
 
-fn add_spellings(connection: &Connection, spellings: &BTreeMap<(bool, i64, &str), i64>) -> Result<(), Fault> {
-    let add = |table: &str| {
-        connection.prepare_cached(&format!(
-            "INSERT INTO {table} VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET events = events + excluded.events"
-        ))
-    };
-    let (mut of_places, mut of_regions) = (add("place_spellings")?, add("region_spellings")?);
-    for ((is_region, id, text), events) in spellings {
-        let statement = if *is_region {
-            &mut of_regions
-        } else {
-            &mut of_places
+/// An event with its numbers.
+struct Counted {
+    time_ms: i64,
+    n: i64,
+    at: Ids,
+    user: i64,
+}
+
+/// The number of each event's user, and how many users there are now. Only a hash of the user's id is kept.
+fn intern_users(
+    file: &Connection,
+    events: &[&FoldEvent],
+    mut users: i64,
+) -> rusqlite::Result<(Vec<i64>, i64)> {
+    let mut hashes: HashMap<&str, [u8; 16]> = HashMap::new();
+    for event in events {
+        hashes
+            .entry(&event.user)
+            .or_insert_with(|| dedup::hash("user", event.user.as_bytes(), b""));
+    }
+    let mut sorted: Vec<(&str, [u8; 16])> = hashes.into_iter().collect();
+    sorted.sort_unstable_by_key(|(_, hash)| *hash);
+    let mut find = file.prepare_cached("SELECT id FROM users WHERE hash = ?1")?;
+    let mut make = file.prepare_cached("INSERT INTO users (hash, id) VALUES (?1, ?2)")?;
+    let mut ids: HashMap<&str, i64> = HashMap::with_capacity(sorted.len());
+    for (user, hash) in sorted {
+        let found = find.query_row([hash], |row| row.get(0)).optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => {
+                users += 1;
+                make.execute(params![hash, users])?;
+                users
+            }
         };
-        statement.execute((id, text, events))?;
+        ids.insert(user, id);
+    }
+    Ok((
+        events.iter().map(|event| ids[event.user.as_str()]).collect(),
+        users,
+    ))
+}
+
+fn keep_rows(file: &Connection, counted: &[Counted]) -> rusqlite::Result<()> {
+    let mut rows: Vec<&Counted> = counted.iter().collect();
+    rows.sort_unstable_by_key(|row| (row.time_ms, row.n));
+    let mut keep =
+        file.prepare_cached("INSERT INTO events (time_ms, n, place, user) VALUES (?1, ?2, ?3, ?4)")?;
+    for row in rows {
+        keep.execute([row.time_ms, row.n, row.at.city, row.user])?;
     }
     Ok(())
 }
 
-fn put_aside(connection: &Connection, quarantine: &[QuarantineRecord]) -> Result<(), Fault> {
-    let mut insert =
-        connection.prepare_cached("INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?;
-    for record in quarantine {
-        insert.execute((record.partition, record.offset, &record.reason, &record.bytes))?;
+fn bump_places(file: &Connection, counted: &[Counted]) -> rusqlite::Result<()> {
+    /// What a place gains.
+    #[derive(Default)]
+    struct Gain {
+        users: i64,
+        events: i64,
+    }
+    let mut gains: BTreeMap<i64, Gain> = BTreeMap::new();
+    let mut pairs = Vec::with_capacity(counted.len() * 3);
+    for event in counted {
+        for place in [event.at.city, event.at.state, event.at.country] {
+            gains.entry(place).or_default().events += 1;
+            pairs.push((place, event.user));
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut pair = file.prepare_cached("INSERT OR IGNORE INTO place_users (place, user) VALUES (?1, ?2)")?;
+    for (place, user) in pairs {
+        if pair.execute([place, user])? == 1 {
+            gains.entry(place).or_default().users += 1;
+        }
+    }
+    let mut bump =
+        file.prepare_cached("UPDATE places SET users = users + ?2, events = events + ?3 WHERE id = ?1")?;
+    for (place, gain) in gains {
+        bump.execute([place, gain.users, gain.events])?;
     }
     Ok(())
 }

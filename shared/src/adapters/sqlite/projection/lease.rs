@@ -1,68 +1,87 @@
-//! The projector's lease: one process folds, the others stand by (P16).
+//! The projector's lease: one process folds, the others stand by (P16), by the boot clock (P8).
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Fault;
+use super::fault::Fault;
 use crate::job::WorkerId;
 use crate::ports::ProjectorLease;
 
-/// Takes or renews the lease; the token rises with each holder.
+/// Takes the lease where it is free or lapsed, renews it where it is `worker`'s.
 pub(super) fn hold(
-    connection: &Connection,
-    worker: &WorkerId,
+    file: &Connection,
+    worker: WorkerId,
+    boot_id: &str,
+    now_boot_ms: i64,
     ttl: Duration,
-    now_boot_ms: i64,
-    boot_id: &str,
 ) -> Result<Option<ProjectorLease>, Fault> {
-    let until = now_boot_ms.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
-    let token = connection
-        .prepare_cached(
-            "INSERT INTO duties VALUES ('projector', ?1, 1, ?2, ?3) ON CONFLICT (name) DO UPDATE
-                SET token = token + (worker <> excluded.worker), worker = excluded.worker,
-                    until_boot_ms = excluded.until_boot_ms, boot_id = excluded.boot_id
-                WHERE worker = excluded.worker OR until_boot_ms < ?4 OR boot_id <> excluded.boot_id
-             RETURNING token",
-        )?
-        .query_row((&worker.0, until, boot_id, now_boot_ms), |row| row.get(0))
-        .optional()?;
-    Ok(token.map(|token| ProjectorLease {
-        worker: worker.clone(),
-        token,
-    }))
+    let stored = read(file)?;
+    let token = match &stored {
+        None => 1,
+        Some(stored) if stored.is_of(&worker) && stored.boot_id == boot_id => stored.token,
+        Some(stored) if stored.is_live(boot_id, now_boot_ms) => return Ok(None),
+        Some(stored) => stored.token + 1,
+    };
+    let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
+    file.prepare_cached(
+        "INSERT OR REPLACE INTO projector (one, worker, token, boot_id, until_boot_ms) VALUES (1, ?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![worker.0, token, boot_id, now_boot_ms.saturating_add(ttl_ms)])?;
+    Ok(Some(ProjectorLease { worker, token }))
 }
 
-/// Fails when somebody else has held the lease since.
-pub(super) fn check(connection: &Connection, lease: &ProjectorLease) -> Result<(), Fault> {
-    let ours = connection
-        .prepare_cached("SELECT 1 FROM duties WHERE name = 'projector' AND worker = ?1 AND token = ?2")?
-        .exists((&lease.worker.0, lease.token))?;
-    if ours { Ok(()) } else { Err(Fault::Fenced) }
+/// Refuses a lease that another one has followed. One that has only lapsed still holds: nobody else has folded.
+pub(super) fn check(file: &Connection, lease: &ProjectorLease) -> Result<(), Fault> {
+    match read(file)? {
+        Some(stored) if stored.is_of(&lease.worker) && stored.token == lease.token => Ok(()),
+        _ => Err(Fault::Fenced),
+    }
 }
 
-/// Lets the next process take over at once.
-pub(super) fn release(connection: &Connection, lease: &ProjectorLease) -> Result<(), Fault> {
-    // The row stays, so that the token goes on rising.
-    connection
-        .prepare_cached(
-            "UPDATE duties SET until_boot_ms = -1 WHERE name = 'projector' AND worker = ?1 AND token = ?2",
-        )?
-        .execute((&lease.worker.0, lease.token))?;
-    Ok(())
+/// Gives the lease back; one that another has followed is left alone.
+pub(super) fn release(file: &Connection, lease: &ProjectorLease) -> rusqlite::Result<()> {
+    file.prepare_cached("UPDATE projector SET worker = NULL WHERE worker = ?1 AND token = ?2")?
+        .execute(params![lease.worker.0, lease.token])
+        .map(drop)
 }
 
-/// Who holds the lease now.
+/// Who holds a live lease.
 pub(super) fn holder(
-    connection: &Connection,
-    now_boot_ms: i64,
+    file: &Connection,
     boot_id: &str,
-) -> Result<Option<WorkerId>, Fault> {
-    let holder = connection
-        .prepare_cached(
-            "SELECT worker FROM duties WHERE name = 'projector' AND until_boot_ms >= ?1 AND boot_id = ?2",
-        )?
-        .query_row((now_boot_ms, boot_id), |row| row.get(0).map(WorkerId))
-        .optional()?;
-    Ok(holder)
+    now_boot_ms: i64,
+) -> rusqlite::Result<Option<WorkerId>> {
+    let stored = read(file)?.filter(|stored| stored.is_live(boot_id, now_boot_ms));
+    Ok(stored.and_then(|stored| stored.worker).map(WorkerId))
+}
+
+struct Stored {
+    worker: Option<String>,
+    token: i64,
+    boot_id: String,
+    until_boot_ms: i64,
+}
+
+impl Stored {
+    fn is_of(&self, worker: &WorkerId) -> bool {
+        self.worker.as_deref() == Some(worker.0.as_str())
+    }
+
+    fn is_live(&self, boot_id: &str, now_boot_ms: i64) -> bool {
+        self.worker.is_some() && self.boot_id == boot_id && self.until_boot_ms > now_boot_ms
+    }
+}
+
+fn read(file: &Connection) -> rusqlite::Result<Option<Stored>> {
+    file.prepare_cached("SELECT worker, token, boot_id, until_boot_ms FROM projector")?
+        .query_row([], |row| {
+            Ok(Stored {
+                worker: row.get(0)?,
+                token: row.get(1)?,
+                boot_id: row.get(2)?,
+                until_boot_ms: row.get(3)?,
+            })
+        })
+        .optional()
 }

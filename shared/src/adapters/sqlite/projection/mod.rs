@@ -1,9 +1,11 @@
-//! The projection: counts by place, each event once, counts and offsets in one transaction (step 6).
+//! The projection in one SQLite file: counts by place, each event once; folded in step 6, read by reports in step 5.
 
-mod applied;
-mod count;
+mod dedup;
+mod fault;
 mod fold;
+mod health;
 mod lease;
+mod places;
 mod position;
 mod report;
 
@@ -12,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 
-use super::super::health_flag::HealthFlag;
-use super::{OpenError, ReadError, Reader, Schema, Write, WriteError, Writer};
+use self::fault::Fault;
+use self::health::ProjectionHealth;
+use super::{OpenError, ReadError, Reader, Schema, Write, Writer};
 use crate::job::{Report, WorkerId};
 use crate::ports::{
     Clock, ComponentHealth, FoldEvent, FoldOutcome, FoldPosition, Health, Projection, ProjectionError,
@@ -27,33 +29,30 @@ const SCHEMA: Schema = Schema {
     migrations: &[include_str!("schema.sql")],
 };
 
-/// The projection. Cheap to clone.
+/// The projection in a SQLite file that several processes may open. Cheap to clone.
 #[derive(Clone)]
 pub struct ProjectionStore {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     writer: Writer,
     reader: Reader,
     clock: Arc<dyn Clock>,
-    boot_id: String,
-    flag: HealthFlag,
+    boot_id: Arc<str>,
+    health: Arc<ProjectionHealth>,
 }
 
 /// A projection that could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionOpenError {
-    /// The file.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The readers.
-    #[error("the projection cannot be read")]
-    Read(#[from] ReadError),
+    /// The file cannot be written.
+    #[error("the projection cannot be opened")]
+    Writer(#[from] OpenError),
+    /// The file cannot be read.
+    #[error("the projection cannot be opened for reading")]
+    Reader(#[from] ReadError),
 }
 
 impl ProjectionStore {
-    /// Opens or makes the projection. `readers` connections read at a time.
+    /// Opens the projection in the file at `path`, and makes it where it is missing. `boot_id` names this boot of
+    /// the host (P8); at most `readers` reports are read at a time.
     ///
     /// # Errors
     /// [`ProjectionOpenError`] says what an operator can do.
@@ -63,42 +62,18 @@ impl ProjectionStore {
         boot_id: String,
         readers: usize,
     ) -> Result<Self, ProjectionOpenError> {
-        let writer = Writer::open(path, SCHEMA)?;
-        let reader = Reader::open(path, readers)?;
-        let flag = HealthFlag::down("projection", Arc::clone(&clock), "not opened yet");
         Ok(Self {
-            inner: Arc::new(Inner {
-                writer,
-                reader,
-                clock,
-                boot_id,
-                flag,
-            }),
+            writer: Writer::open(path, SCHEMA)?,
+            reader: Reader::open(path, readers)?,
+            health: Arc::new(ProjectionHealth::new(Arc::clone(&clock))),
+            clock,
+            boot_id: boot_id.into(),
         })
     }
 
-    async fn read<T, F>(&self, operation: &'static str, read: F) -> Result<T, ProjectionError>
-    where
-        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.inner
-            .reader
-            .read(read)
-            .await
-            .map_err(|fault: Fault| fault.into_error(operation))
-    }
-
-    async fn write<T, F>(&self, how: Write, write: F) -> Result<T, ProjectionError>
-    where
-        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.inner
-            .writer
-            .write(how, write)
-            .await
-            .map_err(|fault: Fault| fault.into_error(how.operation))
+    fn answer<T>(&self, operation: &'static str, result: Result<T, Fault>) -> Result<T, ProjectionError> {
+        self.health.note(&result);
+        result.map_err(|fault| fault.during(operation))
     }
 }
 
@@ -109,17 +84,21 @@ impl Projection for ProjectionStore {
         worker: &WorkerId,
         ttl: Duration,
     ) -> Result<Option<ProjectorLease>, ProjectionError> {
-        let worker = worker.clone();
-        let boot_id = self.inner.boot_id.clone();
-        let clock = Arc::clone(&self.inner.clock);
-        self.write(Write::relaxed("hold the projector").first(), move |connection| {
-            lease::hold(connection, &worker, ttl, clock.boot_ms(), &boot_id)
-        })
-        .await
+        let (worker, clock, boot_id) = (worker.clone(), Arc::clone(&self.clock), Arc::clone(&self.boot_id));
+        let write = Write::relaxed("hold_projector").first();
+        let result = self
+            .writer
+            // The clock is read in the turn: waiting for it may take longer than a lease.
+            .write(write, move |file| {
+                lease::hold(file, worker, &boot_id, clock.boot_ms(), ttl)
+            })
+            .await;
+        self.answer("hold_projector", result)
     }
 
     async fn positions(&self) -> Result<Vec<FoldPosition>, ProjectionError> {
-        self.read("positions", position::all).await
+        let result = self.reader.read(|file| Ok(position::all(file)?)).await;
+        self.answer("positions", result)
     }
 
     async fn fold(
@@ -131,76 +110,48 @@ impl Projection for ProjectionStore {
         quarantine: Vec<QuarantineRecord>,
     ) -> Result<FoldOutcome, ProjectionError> {
         let lease = lease.clone();
-        // P2: a batch that a power failure undoes is read again from its offsets.
-        self.write(Write::relaxed("fold"), move |connection| {
-            lease::check(connection, &lease)?;
-            position::compare_and_set(connection, &from, &to)?;
-            fold::fold(connection, events, &quarantine)
-        })
-        .await
+        let result = self
+            .writer
+            .write(Write::relaxed("fold"), move |file| {
+                lease::check(file, &lease)?;
+                position::advance(file, &from, &to)?;
+                position::put_aside(file, &quarantine)?;
+                Ok(fold::fold(file, &events)?)
+            })
+            .await;
+        self.answer("fold", result)
     }
 
     async fn report(&self, query: ReportQuery) -> Result<Report, ProjectionError> {
-        self.read("report", move |connection| report::report(connection, &query))
-            .await
+        let result = self
+            .reader
+            .read(move |file| Ok(report::report(file, &query)?))
+            .await;
+        self.answer("report", result)
     }
 
     async fn release_projector(&self, lease: ProjectorLease) -> Result<(), ProjectionError> {
-        self.write(Write::relaxed("release the projector"), move |connection| {
-            lease::release(connection, &lease)
-        })
-        .await
+        let result = self
+            .writer
+            .write(Write::relaxed("release_projector").first(), move |file| {
+                Ok(lease::release(file, &lease)?)
+            })
+            .await;
+        self.answer("release_projector", result)
     }
 
     async fn projector(&self) -> Result<Option<WorkerId>, ProjectionError> {
-        let now_boot_ms = self.inner.clock.boot_ms();
-        let boot_id = self.inner.boot_id.clone();
-        self.read("projector", move |connection| {
-            lease::holder(connection, now_boot_ms, &boot_id)
-        })
-        .await
+        let (now, boot_id) = (self.clock.boot_ms(), Arc::clone(&self.boot_id));
+        let result = self
+            .reader
+            .read(move |file| Ok(lease::holder(file, &boot_id, now)?))
+            .await;
+        self.answer("projector", result)
     }
 }
 
 impl Health for ProjectionStore {
     fn health(&self) -> ComponentHealth {
-        match self.inner.writer.fault() {
-            None => self.inner.flag.set_up(),
-            Some(fault) => self.inner.flag.set_down(fault),
-        };
-        self.inner.flag.health()
-    }
-}
-
-/// What goes wrong inside a closure.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error("another projector was here")]
-    Fenced,
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
-}
-
-impl Fault {
-    fn into_error(self, operation: &'static str) -> ProjectionError {
-        match self {
-            Self::Fenced => ProjectionError::Fenced,
-            Self::Write(source) => ProjectionError::Failed {
-                operation,
-                source: Box::new(source),
-            },
-            Self::Read(source) => ProjectionError::Failed {
-                operation,
-                source: Box::new(source),
-            },
-            Self::Sqlite(source) => ProjectionError::Failed {
-                operation,
-                source: Box::new(source),
-            },
-        }
+        self.health.now()
     }
 }

@@ -1,110 +1,129 @@
-//! A report, read in one snapshot: from counters, or with `from` and `to` from the events of the range.
+//! A report, read in one snapshot: from the counters, or, within a span of time, from the events' rows.
 
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, Row, params};
 
-use super::{Fault, position};
+use super::places::{CITY, COUNTRY, STATE};
 use crate::job::{GroupBy, PartitionOffset, Report, ReportRow};
 use crate::ports::ReportQuery;
 use crate::time::Timestamp;
 
-/// The most frequent spelling, of equals the smallest by code points: BINARY compares UTF-8 as bytes.
-const STATE: &str = "(SELECT text FROM region_spellings WHERE region_spellings.region = regions.id
-    ORDER BY region_spellings.events DESC, text LIMIT 1)";
-const CITY: &str = "(SELECT text FROM place_spellings WHERE place_spellings.place = places.id
-    ORDER BY place_spellings.events DESC, text LIMIT 1)";
-
-/// The report of a query.
-pub(super) fn report(connection: &Connection, query: &ReportQuery) -> Result<Report, Fault> {
-    let positions = position::all(connection)?;
-    let (users, events, mut rows) = match (query.from, query.to) {
-        (None, None) => counted(connection, query.group_by)?,
-        (from, to) => scanned(connection, query.group_by, from, to)?,
+/// Reads the report; `file` shows one snapshot.
+pub(super) fn report(file: &Connection, query: &ReportQuery) -> rusqlite::Result<Report> {
+    let (users, events, mut rows) = if query.from.is_none() && query.to.is_none() {
+        counters(file, query.group_by)?
+    } else {
+        span(file, query)?
     };
     Report::sort_rows(&mut rows);
-    // Positions and quarantine are of the same snapshot: whatever is in quarantine lies below `as_of`.
-    let quarantined: i64 = connection.query_row("SELECT count(*) FROM quarantine", [], |row| row.get(0))?;
-    let as_of = positions.into_iter().map(|position| PartitionOffset {
-        topic: query.topic.clone(),
-        partition: position.partition,
-        next_offset: position.next_offset,
-    });
     Ok(Report {
         group_by: query.group_by,
         generated_at: query.generated_at,
         users,
         events,
         rows_total: rows.len() as u64,
-        quarantined: quarantined.unsigned_abs(),
-        as_of: as_of.collect(),
+        quarantined: quarantined(file)?,
+        as_of: as_of(file, &query.topic)?,
         rows,
     })
 }
 
-/// From counters: the cost does not grow with history.
-fn counted(connection: &Connection, group_by: GroupBy) -> Result<(u64, u64, Vec<ReportRow>), Fault> {
-    let (users, events): (i64, i64) =
-        connection.query_row("SELECT users, events FROM totals", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    let sql = match group_by {
-        GroupBy::City => format!(
-            "SELECT countries.country, {STATE}, {CITY}, places.users, places.events
-             FROM places JOIN regions ON regions.id = places.region
-                         JOIN countries ON countries.id = regions.country"
-        ),
-        GroupBy::State => format!(
-            "SELECT countries.country, {STATE}, NULL, regions.users, regions.events
-             FROM regions JOIN countries ON countries.id = regions.country"
-        ),
-        GroupBy::Country => "SELECT country, NULL, NULL, users, events FROM countries".to_owned(),
-    };
-    let rows = connection
-        .prepare_cached(&sql)?
-        .query_map([], row)?
-        .collect::<Result<_, _>>()?;
-    Ok((users.unsigned_abs(), events.unsigned_abs(), rows))
-}
+/// Users, events and rows.
+type Counts = (u64, u64, Vec<ReportRow>);
 
-/// From the events of the range: the cost follows the range.
-fn scanned(
-    connection: &Connection,
-    group_by: GroupBy,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-) -> Result<(u64, u64, Vec<ReportRow>), Fault> {
-    let from_ms = from.map_or(i64::MIN, Timestamp::as_millis);
-    let to_ms = to.map_or(i64::MAX, Timestamp::as_millis);
-    let range = named_params! { ":from": from_ms, ":to": to_ms };
-    let (users, events): (i64, i64) = connection
+/// Its cost follows the number of places, whatever has happened at them.
+fn counters(file: &Connection, group_by: GroupBy) -> rusqlite::Result<Counts> {
+    let (users, events) = file
+        .prepare_cached("SELECT users, events FROM totals")?
+        .query_row([], |row| Ok((whole(row, 0)?, whole(row, 1)?)))?;
+    let rows = file
         .prepare_cached(
-            "SELECT count(DISTINCT user), count(*) FROM events WHERE time_ms >= :from AND time_ms < :to",
+            "SELECT place.country, place.shown, state.shown, place.users, place.events
+             FROM places AS place LEFT JOIN places AS state ON state.id = place.in_state
+             WHERE place.level = ?1",
         )?
-        .query_row(range, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (columns, group) = match group_by {
-        GroupBy::City => (format!("countries.country, {STATE}, {CITY}"), "places.id"),
-        GroupBy::State => (format!("countries.country, {STATE}, NULL"), "regions.id"),
-        GroupBy::Country => ("countries.country, NULL, NULL".to_owned(), "countries.id"),
-    };
-    let sql = format!(
-        "SELECT {columns}, count(DISTINCT events.user), count(*)
-         FROM events JOIN places ON places.id = events.place
-                     JOIN regions ON regions.id = places.region
-                     JOIN countries ON countries.id = regions.country
-         WHERE events.time_ms >= :from AND events.time_ms < :to GROUP BY {group}"
-    );
-    let rows = connection
-        .prepare_cached(&sql)?
-        .query_map(range, row)?
+        .query_map([level(group_by)], |row| report_row(row, group_by))?
         .collect::<Result<_, _>>()?;
-    Ok((users.unsigned_abs(), events.unsigned_abs(), rows))
+    Ok((users, events, rows))
 }
 
-fn row(row: &Row<'_>) -> rusqlite::Result<ReportRow> {
+/// Its cost follows the number of events between `from`, included, and `to`, not included.
+fn span(file: &Connection, query: &ReportQuery) -> rusqlite::Result<Counts> {
+    let from = query.from.unwrap_or(Timestamp::MIN).as_millis();
+    // The last moment of all is in a span without an end.
+    let to = query.to.map_or(i64::MAX, Timestamp::as_millis);
+    let (users, events) = file
+        .prepare_cached(
+            "SELECT count(DISTINCT user), count(*) FROM events WHERE time_ms >= ?1 AND time_ms < ?2",
+        )?
+        .query_row([from, to], |row| Ok((whole(row, 0)?, whole(row, 1)?)))?;
+    let group = match query.group_by {
+        GroupBy::City => "city.id",
+        GroupBy::State => "city.in_state",
+        GroupBy::Country => "city.in_country",
+    };
+    let rows = file
+        .prepare_cached(&format!(
+            "WITH pairs AS (
+               SELECT {group} AS place, event.user AS user, count(*) AS events
+               FROM events AS event JOIN places AS city ON city.id = event.place
+               WHERE event.time_ms >= ?1 AND event.time_ms < ?2
+               GROUP BY 1, 2),
+             counts AS (SELECT place, count(*) AS users, sum(events) AS events FROM pairs GROUP BY place)
+             SELECT place.country, place.shown, state.shown, counts.users, counts.events
+             FROM counts JOIN places AS place ON place.id = counts.place
+             LEFT JOIN places AS state ON state.id = place.in_state"
+        ))?
+        .query_map(params![from, to], |row| report_row(row, query.group_by))?
+        .collect::<Result<_, _>>()?;
+    Ok((users, events, rows))
+}
+
+const fn level(group_by: GroupBy) -> i64 {
+    match group_by {
+        GroupBy::City => CITY,
+        GroupBy::State => STATE,
+        GroupBy::Country => COUNTRY,
+    }
+}
+
+/// Of `country, shown, the state's shown, users, events`.
+fn report_row(row: &Row<'_>, group_by: GroupBy) -> rusqlite::Result<ReportRow> {
+    let (state, city) = match group_by {
+        GroupBy::City => (row.get(2)?, row.get(1)?),
+        GroupBy::State => (row.get(1)?, None),
+        GroupBy::Country => (None, None),
+    };
     Ok(ReportRow {
         country: row.get(0)?,
-        state: row.get(1)?,
-        city: row.get(2)?,
-        users: row.get::<_, i64>(3)?.unsigned_abs(),
-        events: row.get::<_, i64>(4)?.unsigned_abs(),
+        state,
+        city,
+        users: whole(row, 3)?,
+        events: whole(row, 4)?,
     })
+}
+
+/// A count; SQLite has no unsigned numbers.
+fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::unsigned_abs)
+}
+
+/// P19.
+fn quarantined(file: &Connection) -> rusqlite::Result<u64> {
+    file.prepare_cached(
+        "SELECT count(*) FROM positions JOIN quarantine USING (partition)
+         WHERE quarantine.offset < positions.next_offset",
+    )?
+    .query_row([], |row| whole(row, 0))
+}
+
+fn as_of(file: &Connection, topic: &str) -> rusqlite::Result<Vec<PartitionOffset>> {
+    file.prepare_cached("SELECT partition, next_offset FROM positions ORDER BY partition")?
+        .query_map([], |row| {
+            Ok(PartitionOffset {
+                topic: topic.to_owned(),
+                partition: row.get(0)?,
+                next_offset: row.get(1)?,
+            })
+        })?
+        .collect()
 }

@@ -1,105 +1,88 @@
--- The projection: every event once, counts by place, and the offsets that they include.
--- Users are kept as hashes: counting needs to tell them apart, not to name them.
+-- Who may fold (P16). A released lease keeps its row, so that the token goes on rising.
+CREATE TABLE projector (
+  one           INTEGER PRIMARY KEY CHECK (one = 1),
+  worker        TEXT,
+  token         INTEGER NOT NULL,
+  boot_id       TEXT    NOT NULL,
+  until_boot_ms INTEGER NOT NULL
+);
 
--- How far each partition is folded, and the last record read there (P17).
 CREATE TABLE positions (
-    partition         INTEGER PRIMARY KEY,
-    next_offset       INTEGER NOT NULL,
-    last_offset       INTEGER,
-    last_event_id     TEXT,
-    last_timestamp_ms INTEGER
-) STRICT;
+  partition         INTEGER PRIMARY KEY,
+  next_offset       INTEGER NOT NULL,
+  last_offset       INTEGER,
+  last_event_id     TEXT,
+  last_timestamp_ms INTEGER
+);
 
--- Who may fold (P16).
-CREATE TABLE duties (
-    name          TEXT PRIMARY KEY,
-    worker        TEXT NOT NULL,
-    token         INTEGER NOT NULL,
-    until_boot_ms INTEGER NOT NULL,
-    boot_id       TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+CREATE TABLE quarantine (
+  partition INTEGER NOT NULL,
+  offset    INTEGER NOT NULL,
+  reason    TEXT    NOT NULL,
+  bytes     BLOB    NOT NULL,
+  PRIMARY KEY (partition, offset)
+);
 
--- Applied events (P15): ordinals of a root job as ranges, so that a whole job is one row; `above` is excluded.
-CREATE TABLE applied_ranges (
-    root  BLOB NOT NULL,
-    first INTEGER NOT NULL,
-    above INTEGER NOT NULL,
-    PRIMARY KEY (root, first)
-) STRICT, WITHOUT ROWID;
+-- P15: the ordinals [lo, hi) of a root job that are counted. Ranges neither overlap nor touch.
+CREATE TABLE counted_ranges (
+  root BLOB    NOT NULL,
+  lo   INTEGER NOT NULL,
+  hi   INTEGER NOT NULL CHECK (hi > lo),
+  PRIMARY KEY (root, lo)
+) WITHOUT ROWID;
 
--- Applied events with an id of the client's, as a hash of user and id.
-CREATE TABLE applied_client_ids (
-    hash BLOB PRIMARY KEY
-) STRICT, WITHOUT ROWID;
+-- P15: the hashes of (user, client's event id) that are counted.
+CREATE TABLE counted_ids (
+  id BLOB PRIMARY KEY
+) WITHOUT ROWID;
 
-CREATE TABLE countries (
-    id      INTEGER PRIMARY KEY,
-    country TEXT NOT NULL UNIQUE,
-    users   INTEGER NOT NULL DEFAULT 0,
-    events  INTEGER NOT NULL DEFAULT 0
-) STRICT;
+-- Numbers for the hashes of user ids: 1 to totals.users.
+CREATE TABLE users (
+  hash BLOB    PRIMARY KEY,
+  id   INTEGER NOT NULL
+) WITHOUT ROWID;
 
--- A state in its country; '' where events carry none.
-CREATE TABLE regions (
-    id      INTEGER PRIMARY KEY,
-    country INTEGER NOT NULL REFERENCES countries (id),
-    state   TEXT NOT NULL,
-    users   INTEGER NOT NULL DEFAULT 0,
-    events  INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (country, state)
-) STRICT;
-
+-- One row for each city, each state and each country. Without a state its column is NULL.
 CREATE TABLE places (
-    id     INTEGER PRIMARY KEY,
-    region INTEGER NOT NULL REFERENCES regions (id),
-    city   TEXT NOT NULL,
-    users  INTEGER NOT NULL DEFAULT 0,
-    events INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (region, city)
-) STRICT;
+  id         INTEGER PRIMARY KEY,
+  level      INTEGER NOT NULL CHECK (level BETWEEN 0 AND 2),
+  country    TEXT    NOT NULL,
+  state      TEXT,
+  city       TEXT,
+  in_state   INTEGER,
+  in_country INTEGER,
+  shown      TEXT,
+  users      INTEGER NOT NULL DEFAULT 0,
+  events     INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX places_by_key ON places (level, country, state, city);
 
-CREATE TABLE region_spellings (
-    region INTEGER NOT NULL,
-    text   TEXT NOT NULL,
-    events INTEGER NOT NULL,
-    PRIMARY KEY (region, text)
-) STRICT, WITHOUT ROWID;
+CREATE TABLE spellings (
+  place  INTEGER NOT NULL,
+  text   TEXT    NOT NULL,
+  events INTEGER NOT NULL,
+  PRIMARY KEY (place, text)
+) WITHOUT ROWID;
 
-CREATE TABLE place_spellings (
-    place  INTEGER NOT NULL,
-    text   TEXT NOT NULL,
-    events INTEGER NOT NULL,
-    PRIMARY KEY (place, text)
-) STRICT, WITHOUT ROWID;
+-- The users of each place of each level.
+CREATE TABLE place_users (
+  place INTEGER NOT NULL,
+  user  INTEGER NOT NULL,
+  PRIMARY KEY (place, user)
+) WITHOUT ROWID;
 
--- Who was seen where, at each level of grouping: distinct users are counted when they are new.
-CREATE TABLE users (user BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TABLE country_users (country INTEGER, user BLOB, PRIMARY KEY (country, user)) STRICT, WITHOUT ROWID;
-CREATE TABLE region_users (region INTEGER, user BLOB, PRIMARY KEY (region, user)) STRICT, WITHOUT ROWID;
-CREATE TABLE place_users (place INTEGER, user BLOB, PRIMARY KEY (place, user)) STRICT, WITHOUT ROWID;
+-- The rows lie in the order of their time, so the table is its own index; n tells equal times apart.
+CREATE TABLE events (
+  time_ms INTEGER NOT NULL,
+  n       INTEGER NOT NULL,
+  place   INTEGER NOT NULL,
+  user    INTEGER NOT NULL,
+  PRIMARY KEY (time_ms, n)
+) WITHOUT ROWID;
 
 CREATE TABLE totals (
-    one    INTEGER PRIMARY KEY CHECK (one = 1),
-    users  INTEGER NOT NULL,
-    events INTEGER NOT NULL
-) STRICT;
-INSERT INTO totals VALUES (1, 0, 0);
-
--- Every event, in the order of its own time: reports with `from` and `to` read a range of it.
-CREATE TABLE events (
-    time_ms   INTEGER NOT NULL,
-    partition INTEGER NOT NULL,
-    offset    INTEGER NOT NULL,
-    place     INTEGER NOT NULL,
-    user      BLOB NOT NULL,
-    PRIMARY KEY (time_ms, partition, offset)
-) STRICT, WITHOUT ROWID;
-
--- Records that are foreign or broken (P19).
-CREATE TABLE quarantine (
-    partition INTEGER NOT NULL,
-    offset    INTEGER NOT NULL,
-    reason    TEXT NOT NULL,
-    bytes     BLOB NOT NULL,
-    PRIMARY KEY (partition, offset)
-) STRICT, WITHOUT ROWID;
+  one    INTEGER PRIMARY KEY CHECK (one = 1),
+  users  INTEGER NOT NULL,
+  events INTEGER NOT NULL
+);
+INSERT INTO totals (one, users, events) VALUES (1, 0, 0);

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -15,6 +16,10 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use super::problem::HttpProblem;
 use super::state::{ApiState, HttpOptions};
 use crate::contract::ProblemCode;
+
+/// What is read on of a refused body: enough for a client that was near its end.
+const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A JSON body of shape `T`, read but not parsed; an `OPTIONAL` one may be empty, whatever its type.
 pub(super) struct JsonBody<T, const OPTIONAL: bool> {
@@ -124,10 +129,13 @@ async fn read(request: &Request, body: Body, settings: &HttpOptions) -> Result<B
     let announced = request
         .header(header::CONTENT_LENGTH)
         .and_then(|length| length.parse::<usize>().ok());
+    let mut stream = std::pin::pin!(body.into_bytes_stream());
     if announced.is_some_and(|length| length > limit) {
+        if request.header(header::EXPECT).is_none() {
+            drain(stream).await;
+        }
         return Err(too_large());
     }
-    let mut stream = std::pin::pin!(body.into_bytes_stream());
     let mut bytes = BytesMut::new();
     loop {
         match tokio::time::timeout(settings.body_timeout, stream.next()).await {
@@ -138,10 +146,29 @@ async fn read(request: &Request, body: Body, settings: &HttpOptions) -> Result<B
             }
             Ok(None) => return Ok(bytes.freeze()),
             Ok(Some(Err(_))) => return Err(incomplete("The body broke off; nothing was stored.")),
-            Ok(Some(Ok(chunk))) if bytes.len() + chunk.len() > limit => return Err(too_large()),
+            Ok(Some(Ok(chunk))) if bytes.len() + chunk.len() > limit => {
+                drain(stream).await;
+                return Err(too_large());
+            }
             Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
         }
     }
+}
+
+/// Reads on for a while after a refusal: a connection that is closed while the client still sends is reset, and
+/// the client never sees the problem.
+pub(super) async fn drain(mut stream: impl Stream<Item = std::io::Result<Bytes>> + Unpin) {
+    let reading = async {
+        let mut drained = 0;
+        while let Some(Ok(chunk)) = stream.next().await {
+            drained += chunk.len();
+            if drained > DRAIN_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Whether it ended or not, the answer goes out now.
+    let _ = tokio::time::timeout(DRAIN_TIME_MAX, reading).await;
 }
 
 fn check_json(request: &Request) -> Result<(), HttpProblem> {

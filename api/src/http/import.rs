@@ -8,7 +8,7 @@ use poem_openapi::{Enum, OpenApi};
 use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
-use super::body::{StreamedBody, unsupported};
+use super::body::{StreamedBody, drain, unsupported};
 use super::problem::HttpProblem;
 use super::state::ApiState;
 use crate::openapi::Tag;
@@ -31,19 +31,20 @@ impl ImportApi {
         trace: Data<&TraceContext>,
         /// The format of the body.
         format: Query<Option<ImportFormatName>>,
-        body: StreamedBody,
+        mut body: StreamedBody,
     ) -> poem::Result<JobAccepted> {
         let format = match format.0 {
             Some(ImportFormatName::Ndjson) => ImportFormat::Ndjson,
             Some(ImportFormatName::Csv) => ImportFormat::Csv,
             None => format_of(body.media_type.as_ref())?,
         };
-        let job = state
-            .submitter
-            .import(format, body.stream, *trace.0)
-            .await
-            .map_err(HttpProblem::from)?;
-        Ok(JobAccepted::new(&state, &job))
+        match state.submitter.import(format, &mut body.stream, *trace.0).await {
+            Ok(job) => Ok(JobAccepted::new(&state, &job)),
+            Err(refusal) => {
+                drain(body.stream).await;
+                Err(HttpProblem::from(refusal).into())
+            }
+        }
     }
 }
 

@@ -25,7 +25,8 @@ impl Brokers {
     /// When they do not start; the script says why on stderr.
     #[must_use]
     pub fn get() -> &'static Self {
-        static BROKERS: LazyLock<Brokers> = LazyLock::new(|| Brokers::named().unwrap_or_else(Brokers::started));
+        static BROKERS: LazyLock<Brokers> =
+            LazyLock::new(|| Brokers::named().unwrap_or_else(Brokers::started));
         &BROKERS
     }
 

@@ -1,7 +1,6 @@
-//! The wake-up queue in memory. It loses everything with its process, as a queue may: the store decides.
+//! The wake-up queue in memory (step 3): what is in it is lost with the process, and the store knows better.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -9,89 +8,79 @@ use tokio::sync::{Notify, watch};
 
 use crate::job::QueueName;
 use crate::ports::{Clock, ComponentHealth, Deliveries, Delivery, Health, JobQueue, QueueError};
-use crate::time::Timestamp;
 use crate::wire::Wakeup;
 
-/// One queue for each name. Cheap to clone.
-#[derive(Clone)]
+/// There is only ever one "connection": nothing sent is lost while the process lives.
+const CONNECTION: u64 = 1;
+
+/// A [`JobQueue`] that never leaves the process.
 pub struct InProcessQueue {
-    queues: Arc<BTreeMap<QueueName, Queue>>,
-    tags: Arc<AtomicU64>,
+    lines: BTreeMap<QueueName, Arc<Line>>,
     connections: watch::Sender<u64>,
-    since: Timestamp,
+    health: ComponentHealth,
 }
 
+/// One queue.
 #[derive(Default)]
-struct Queue {
+struct Line {
     waiting: Mutex<VecDeque<Wakeup>>,
-    arrived: Notify,
+    /// Told when a wake-up joined the line or a prefetch window opened.
+    moved: Notify,
 }
 
-impl Queue {
+impl Line {
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Wakeup>> {
-        // Nothing that can panic runs under this lock.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The only connection there is.
-const CONNECTION: u64 = 1;
-
 impl InProcessQueue {
-    /// Empty queues.
+    /// An empty queue of each name.
     #[must_use]
     pub fn new(clock: &dyn Clock) -> Self {
-        let queues = QueueName::ALL
-            .into_iter()
-            .map(|name| (name, Queue::default()))
-            .collect();
         Self {
-            queues: Arc::new(queues),
-            tags: Arc::default(),
+            lines: QueueName::ALL.map(|queue| (queue, Arc::default())).into(),
             connections: watch::Sender::new(CONNECTION),
-            since: clock.wall(),
+            health: ComponentHealth {
+                name: "queue",
+                up: true,
+                since: clock.wall(),
+                detail: None,
+            },
         }
     }
 
-    fn queue(&self, name: QueueName) -> &Queue {
-        self.queues.get(&name).expect("there is a queue for each name")
+    fn line(&self, queue: QueueName) -> &Arc<Line> {
+        self.lines.get(&queue).expect("`new` makes a line of every name")
     }
 }
 
 impl Health for InProcessQueue {
     fn health(&self) -> ComponentHealth {
-        ComponentHealth {
-            name: "queue",
-            up: true,
-            since: self.since,
-            detail: None,
-        }
+        self.health.clone()
     }
 }
 
 #[async_trait]
 impl JobQueue for InProcessQueue {
     async fn send(&self, queue: QueueName, wakeups: Vec<Wakeup>) -> Result<Vec<bool>, QueueError> {
-        let sent = vec![true; wakeups.len()];
-        let queue = self.queue(queue);
-        queue.waiting().extend(wakeups);
-        queue.arrived.notify_waiters();
-        // For a consumer that has looked and not begun to wait yet.
-        queue.arrived.notify_one();
-        Ok(sent)
+        let confirmed = vec![true; wakeups.len()];
+        let line = self.line(queue);
+        line.waiting().extend(wakeups);
+        line.moved.notify_waiters();
+        Ok(confirmed)
     }
 
     async fn depth(&self, queue: QueueName) -> Result<u64, QueueError> {
-        Ok(self.queue(queue).waiting().len() as u64)
+        Ok(self.line(queue).waiting().len() as u64)
     }
 
     async fn consume(&self, queue: QueueName, prefetch: u16) -> Box<dyn Deliveries> {
-        let prefetch = usize::from(prefetch.max(1));
-        Box::new(Consumer {
-            owner: self.clone(),
-            name: queue,
-            prefetch,
-            held: BTreeMap::new(),
+        Box::new(InProcessDeliveries {
+            line: Arc::clone(self.line(queue)),
+            prefetch: usize::from(prefetch.max(1)),
+            unacknowledged: BTreeMap::new(),
+            next_tag: 1,
         })
     }
 
@@ -100,65 +89,69 @@ impl JobQueue for InProcessQueue {
     }
 }
 
-/// A consumer, with what it has not acknowledged.
-struct Consumer {
-    owner: InProcessQueue,
-    name: QueueName,
+struct InProcessDeliveries {
+    line: Arc<Line>,
     prefetch: usize,
-    held: BTreeMap<u64, Wakeup>,
+    unacknowledged: BTreeMap<u64, Wakeup>,
+    next_tag: u64,
+}
+
+impl InProcessDeliveries {
+    fn take(&mut self, max: usize) -> Vec<Delivery> {
+        let room = self.prefetch.saturating_sub(self.unacknowledged.len());
+        let mut waiting = self.line.waiting();
+        let count = room.min(max).min(waiting.len());
+        waiting
+            .drain(..count)
+            .map(|wakeup| {
+                let tag = self.next_tag;
+                self.next_tag += 1;
+                self.unacknowledged.insert(tag, wakeup);
+                Delivery {
+                    wakeup: Ok(wakeup),
+                    connection: CONNECTION,
+                    tag,
+                }
+            })
+            .collect()
+    }
 }
 
 #[async_trait]
-impl Deliveries for Consumer {
+impl Deliveries for InProcessDeliveries {
     async fn next(&mut self, max: usize) -> Option<Vec<Delivery>> {
-        let owner = self.owner.clone();
-        let queue = owner.queue(self.name);
+        let line = Arc::clone(&self.line);
         loop {
-            let arrived = queue.arrived.notified();
-            let room = self.prefetch.saturating_sub(self.held.len()).min(max);
-            let taken: Vec<Wakeup> = {
-                let mut waiting = queue.waiting();
-                let taken = waiting.len().min(room);
-                waiting.drain(..taken).collect()
-            };
+            let mut moved = std::pin::pin!(line.moved.notified());
+            // Registered before the look, so that nothing that comes between is missed.
+            moved.as_mut().enable();
+            let taken = self.take(max);
             if !taken.is_empty() {
-                return Some(taken.into_iter().map(|wakeup| self.deliver(wakeup)).collect());
+                return Some(taken);
             }
-            arrived.await;
+            moved.await;
         }
     }
 
     async fn acknowledge(&mut self, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
-            self.held.remove(&delivery.tag);
+            self.unacknowledged.remove(&delivery.tag);
         }
-        // What waits may have waited for the room.
-        self.owner.queue(self.name).arrived.notify_one();
     }
 
     async fn reject(&mut self, delivery: Delivery) {
-        self.acknowledge(vec![delivery]).await;
+        self.unacknowledged.remove(&delivery.tag);
     }
 }
 
-impl Consumer {
-    fn deliver(&mut self, wakeup: Wakeup) -> Delivery {
-        let tag = self.owner.tags.fetch_add(1, Ordering::Relaxed);
-        self.held.insert(tag, wakeup);
-        Delivery {
-            wakeup: Ok(wakeup),
-            connection: CONNECTION,
-            tag,
-        }
-    }
-}
-
-impl Drop for Consumer {
+impl Drop for InProcessDeliveries {
+    /// What was delivered and not acknowledged goes back to the head of the line.
     fn drop(&mut self) {
-        let queue = self.owner.queue(self.name);
-        queue
-            .waiting()
-            .extend(std::mem::take(&mut self.held).into_values());
-        queue.arrived.notify_one();
+        let mut waiting = self.line.waiting();
+        for wakeup in std::mem::take(&mut self.unacknowledged).into_values().rev() {
+            waiting.push_front(wakeup);
+        }
+        drop(waiting);
+        self.line.moved.notify_waiters();
     }
 }

@@ -88,6 +88,7 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Tells this process's dispatcher that there is something to send.
     pub dispatch: DispatchHandle,
+    profile: Profile,
     // Held for its lock.
     _data: DataDir,
 }
@@ -161,6 +162,7 @@ impl Host {
             log,
             clock,
             dispatch,
+            profile: config.profile,
             _data: data,
         })
     }
@@ -206,12 +208,14 @@ impl Host {
     /// What `/readyz` shows of this process.
     #[must_use]
     pub fn health(&self) -> Vec<Arc<dyn Health>> {
-        vec![
-            Arc::new(self.store.clone()),
-            Arc::new(self.projection.clone()),
-            Arc::clone(&self.queue) as _,
-            Arc::clone(&self.log) as _,
-        ]
+        let mut shown: Vec<Arc<dyn Health>> =
+            vec![Arc::new(self.store.clone()), Arc::new(self.projection.clone())];
+        // A queue inside the process has nothing to be away.
+        if self.profile == Profile::Brokers {
+            shown.push(Arc::clone(&self.queue) as _);
+        }
+        shown.push(Arc::clone(&self.log) as _);
+        shown
     }
 }
 

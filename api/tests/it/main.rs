@@ -1,6 +1,6 @@
 //! The tests of the whole product, in one binary: every binary links SQLite and librdkafka once more.
 
-//mod brokers;
+mod brokers;
 mod census;
 mod crash;
 mod first_minute;

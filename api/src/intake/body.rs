@@ -9,7 +9,11 @@ use crate::refusal::{Refusal, RefusalCode};
 
 /// The faults of a body, at most [`MAX_FAULTS`].
 #[derive(Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct Faults {
+    found: Vec<Fault>,
+    /// A text that no parser takes makes the whole body no JSON.
+    not_json: Option<Fault>,
+}
 
 impl Faults {
     pub(super) fn add(&mut self, pointer: impl Into<String>, code: FaultCode, detail: impl Into<String>) {
@@ -21,8 +25,13 @@ impl Faults {
     }
 
     pub(super) fn extend(&mut self, faults: impl IntoIterator<Item = Fault>) {
-        let room = MAX_FAULTS - self.0.len();
-        self.0.extend(faults.into_iter().take(room));
+        for fault in faults {
+            if fault.code == FaultCode::BadJson {
+                self.not_json.get_or_insert(fault);
+            } else if self.found.len() < MAX_FAULTS {
+                self.found.push(fault);
+            }
+        }
     }
 
     pub(super) fn unknown_member(&mut self, name: &str) {
@@ -34,12 +43,18 @@ impl Faults {
         );
     }
 
-    /// `invalid` with all faults, where there are any.
+    /// `bad_json` or `invalid` with all faults, where there are any.
     pub(super) fn refuse_if_any(self) -> Result<(), Refusal> {
-        if self.0.is_empty() {
+        if let Some(fault) = self.not_json {
+            return Err(refused(format!(
+                "the body is not JSON: `{}` {}",
+                fault.pointer, fault.detail
+            )));
+        }
+        if self.found.is_empty() {
             return Ok(());
         }
-        Err(invalid(self.0))
+        Err(invalid(self.found))
     }
 }
 

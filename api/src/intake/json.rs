@@ -89,7 +89,7 @@ fn read_array(
 pub(super) fn read_event(value: &RawValue, max_text: usize, pointer: &str) -> Result<CleanEvent, Vec<Fault>> {
     let raw = event(value).map_err(|instead| {
         let (code, detail) = match instead {
-            RawText::Bad(why) => (FaultCode::BadValue, why.to_owned()),
+            RawText::Bad(why) => (FaultCode::BadJson, why.to_owned()),
             RawText::Other(what) => (FaultCode::WrongType, format!("an event is an object, not {what}")),
             RawText::Absent | RawText::Text(_) => (FaultCode::WrongType, "an event is an object".to_owned()),
         };

@@ -141,7 +141,23 @@ pub(super) fn event(raw: &RawValue) -> Result<RawEvent<'_>, RawText<'static>> {
         }
         _ => {}
     });
-    read.map(|()| event).map_err(|_| RawText::Bad(HALF_PAIR))
+    let broken = |text: &RawText<'_>| *text == RawText::Bad(HALF_PAIR);
+    let broken_address = match &event.address {
+        RawAddress::Members {
+            city,
+            state,
+            country,
+            post_code,
+        } => [city, state, country, post_code].into_iter().any(broken),
+        other => *other == RawAddress::Bad(HALF_PAIR),
+    };
+    let broken_member = [&event.id, &event.datetime, &event.event_id]
+        .into_iter()
+        .any(broken);
+    if read.is_err() || broken_address || broken_member {
+        return Err(RawText::Bad(HALF_PAIR));
+    }
+    Ok(event)
 }
 
 fn address(raw: &RawValue) -> RawAddress<'_> {

@@ -64,7 +64,7 @@ fn string(value: &RawValue, pointer: &str, faults: &mut Faults) -> Option<String
     match text(value) {
         RawText::Text(text) => Some(text.into_owned()),
         RawText::Bad(why) => {
-            faults.add(pointer, FaultCode::BadValue, why);
+            faults.add(pointer, FaultCode::BadJson, why);
             None
         }
         RawText::Absent | RawText::Other(_) => {

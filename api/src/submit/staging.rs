@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 const WHOLE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of rejects that are staged at a time, once the body is staged.
 const REJECT_BYTES: usize = 1024 * 1024;
-/// Each chunk renews the upload's lease, so a slow body stages what it has this often.
+/// Each staging renews the upload's lease, so a slow body stages what it has this often.
 const RENEW_MS: i64 = 5_000;
 /// Rejects that are kept for a job; the count stays exact.
 const MAX_REJECTS: u64 = 100_000;
@@ -30,7 +30,6 @@ pub(super) struct Staging<'s> {
     rejected: u64,
     faults: Vec<Fault>,
     staged_at_ms: Option<i64>,
-    staged_records: u64,
 }
 
 impl<'s> Staging<'s> {
@@ -47,7 +46,6 @@ impl<'s> Staging<'s> {
             rejected: 0,
             faults: Vec::new(),
             staged_at_ms: None,
-            staged_records: 0,
         }
     }
 
@@ -119,12 +117,15 @@ impl<'s> Staging<'s> {
             None => self.unstaged_bytes > WHOLE_BYTES,
             Some(at) => !self.full.is_empty() || self.unstaged_bytes > REJECT_BYTES || now - at >= RENEW_MS,
         };
-        if !due || self.received == self.staged_records {
+        if !due {
             return Ok(());
         }
         self.staged_at_ms = Some(now);
-        self.staged_records = self.received;
-        let (chunks, rejects) = (std::mem::take(&mut self.full), std::mem::take(&mut self.rejects));
+        if self.full.is_empty() {
+            self.full.extend(self.chunks.flush());
+        }
+        let chunks = std::mem::take(&mut self.full);
+        let rejects = std::mem::take(&mut self.rejects);
         self.store.stage(self.upload(), chunks, rejects).await?;
         self.unstaged_bytes = 0;
         Ok(())

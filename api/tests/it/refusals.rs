@@ -48,7 +48,7 @@ fn hostile_bodies_are_refused_and_leave_no_job() {
     let census = Census::embedded(data.path());
     let json = |body: Vec<u8>| census.post_body("/submit", "application/json", body);
     json(b"{\"events\":[".repeat(50_000)).problem(400, "bad_json");
-    json(b"{\"events\":[{\"id\":\"\\ud800\"}]}".to_vec()).problem(422, "invalid");
+    json(b"{\"events\":[{\"id\":\"\\ud800\"}]}".to_vec()).problem(400, "bad_json");
     json(b"{\"events\":[{\"id\":\"\xff\"}]}".to_vec()).problem(400, "bad_json");
     json(b"".to_vec()).problem(400, "bad_json");
     json(b"{\"events\":[]}".to_vec()).problem(422, "invalid");

@@ -14,13 +14,13 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) async fn start(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
         let open = Arc::new(watch::Sender::new(true));
         let state = Arc::clone(&open);
         tokio::spawn(async move {
             loop {
-                let (client, _) = listener.accept().await.unwrap();
+                let (client, _) = listener.accept().await.expect("it listens");
                 // A connection made while the proxy is closed ends at once.
                 if *state.borrow() {
                     tokio::spawn(forward(client, target.clone(), state.subscribe()));
@@ -41,7 +41,7 @@ impl Proxy {
 }
 
 async fn forward(mut client: TcpStream, target: String, mut open: watch::Receiver<bool>) {
-    let mut server = TcpStream::connect(target).await.unwrap();
+    let mut server = TcpStream::connect(target).await.expect("the server listens");
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut server) => {}
         _ = open.wait_for(|open| !open) => {}

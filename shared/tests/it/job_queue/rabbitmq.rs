@@ -32,8 +32,9 @@ impl Rabbit {
 
     /// Runs `with` on a plain channel.
     fn raw<T>(&self, with: impl FnOnce(&Channel) -> T) -> T {
-        let mut connection = Connection::insecure_open(Brokers::get().rabbitmq_url()).unwrap();
-        let channel = connection.open_channel(None).unwrap();
+        let mut connection =
+            Connection::insecure_open(Brokers::get().rabbitmq_url()).expect("RabbitMQ answers");
+        let channel = connection.open_channel(None).expect("RabbitMQ answers");
         with(&channel)
     }
 }
@@ -69,7 +70,7 @@ pub(super) async fn until_connected(queue: &RabbitQueue) {
     let mut connections = queue.connections();
     within("a connection", connections.wait_for(|made| *made > 0))
         .await
-        .unwrap();
+        .expect("the queue outlives its connections");
 }
 
 shared::job_queue_suite!(rabbit());

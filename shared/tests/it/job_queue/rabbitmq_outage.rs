@@ -15,11 +15,18 @@ use super::rabbitmq::{Rabbit, rabbit, until_connected};
 /// A queue whose connections go through a proxy.
 async fn behind_a_proxy(rabbit: &Rabbit) -> (Proxy, Arc<RabbitQueue>) {
     let url = Brokers::get().rabbitmq_url();
-    let address = url.parse::<Address>().unwrap().to_string();
+    let address = url.parse::<Address>().expect("the URL is one").to_string();
     let proxy = Proxy::start(address.clone()).await;
     let queue = rabbit.connect(&url.replace(&address, &format!("127.0.0.1:{}", proxy.port)));
     until_connected(&queue).await;
     (proxy, Arc::new(queue))
+}
+
+async fn until_connected_after(queue: &RabbitQueue, before: u64) {
+    let mut connections = queue.connections();
+    within("a new connection", connections.wait_for(|made| *made > before))
+        .await
+        .expect("the queue outlives its connections");
 }
 
 async fn until_up(queue: &RabbitQueue, up: bool) {
@@ -48,10 +55,7 @@ async fn sends_go_on_after_an_outage_and_the_connections_rise() {
     assert!(queue.health().detail.is_some());
 
     proxy.mend();
-    let mut connections = queue.connections();
-    within("a new connection", connections.wait_for(|made| *made > before))
-        .await
-        .unwrap();
+    until_connected_after(&queue, before).await;
     send_all(&*queue, QUEUE, &wakeups(4)).await;
     until_depth(&*queue, QUEUE, 7).await;
     until_up(&queue, true).await;
@@ -103,10 +107,11 @@ async fn a_connection_cut_in_the_middle_of_sends_leaves_no_send_waiting() {
         })
     };
     until_busy(&queue).await;
+    let before = *queue.connections().borrow();
     proxy.cut();
     let confirmed = within("the sends to end", sending).await.unwrap();
     proxy.mend();
-    until_up(&queue, true).await;
+    until_connected_after(&queue, before).await;
     // What was confirmed is there; what was not may be.
     let depth = queue.depth(QUEUE).await.unwrap();
     assert!(depth >= confirmed as u64, "{depth} of {confirmed}");
@@ -115,7 +120,7 @@ async fn a_connection_cut_in_the_middle_of_sends_leaves_no_send_waiting() {
 async fn until_busy(queue: &RabbitQueue) {
     let busy = async {
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(10));
-        while queue.depth(QUEUE).await.unwrap() == 0 {
+        while queue.depth(QUEUE).await.expect("the server is there") == 0 {
             tick.tick().await;
         }
     };

@@ -25,7 +25,7 @@ pub async fn what_is_sent_is_confirmed_and_counted(subject: &dyn QueueUnderTest)
     drop(held);
 }
 
-/// More than one window of unconfirmed messages passes.
+/// A send of many messages is answered whole.
 pub async fn five_thousand_wakeups_are_confirmed_and_arrive(subject: &dyn QueueUnderTest) {
     let queue = subject.open().await;
     let sent = wakeups(5_000);

@@ -7,10 +7,8 @@ use shared::job::{Backoff, Lease};
 use shared::ports::{AttemptStore, Finished, Outcome, ParkCondition, Parked};
 
 use crate::crew::CrewPorts;
+use crate::heart::{Pulse, Signal};
 use crate::wake::Waker;
-
-/// Tries after which the lease is left to lapse: about a minute.
-const TRIES_MAX: u32 = 30;
 
 /// Writes outcomes.
 pub(crate) struct Completer {
@@ -28,8 +26,8 @@ impl Completer {
         }
     }
 
-    /// Writes the outcome; tries again while the store is at fault.
-    pub(crate) async fn complete(&self, lease: Lease, outcome: Outcome) {
+    /// Writes the outcome; tries again while the store is at fault and the lease is held.
+    pub(crate) async fn complete(&self, pulse: &Pulse, lease: Lease, outcome: Outcome) {
         let parked_for_log = matches!(
             &outcome,
             Outcome::Park(Parked {
@@ -37,7 +35,7 @@ impl Completer {
                 bound: Some(_)
             })
         );
-        let Some(finished) = self.write(lease, outcome).await else {
+        let Some(finished) = self.write(pulse, lease, outcome).await else {
             return;
         };
         match (finished.task, finished.job) {
@@ -57,11 +55,14 @@ impl Completer {
         }
     }
 
-    async fn write(&self, lease: Lease, outcome: Outcome) -> Option<Finished> {
-        for failures in 1..=TRIES_MAX {
+    /// `None` when the lease was lost first.
+    async fn write(&self, pulse: &Pulse, lease: Lease, outcome: Outcome) -> Option<Finished> {
+        let mut failures = 0;
+        while pulse.signal() != Signal::Lost {
             match self.store.finish(lease, outcome.clone()).await {
                 Ok(finished) => return Some(finished),
                 Err(error) => {
+                    failures += 1;
                     tracing::warn!(
                         failures,
                         error = &error as &dyn std::error::Error,
@@ -71,9 +72,7 @@ impl Completer {
                 }
             }
         }
-        tracing::error!(
-            "an outcome could not be written; the task will be done again when its lease has lapsed"
-        );
+        tracing::warn!(failures, "the lease was lost before the outcome could be written");
         None
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::job::{Backoff, QueueName, Role, TaskRef, WorkerId};
-use shared::ports::{AttemptStore, Claimed, Deliveries, Delivery, JobQueue};
+use shared::ports::{AttemptStore, Claimed, Deliveries, Delivery, JobQueue, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,7 +30,10 @@ impl Consumer {
             source: Arc::clone(&ports.queue),
             store: Arc::clone(&ports.attempts),
             worker: settings.worker.clone(),
-            prefetch: settings.prefetch,
+            // A wake-up held here beyond what can run next is one that no other process can take.
+            prefetch: settings
+                .prefetch
+                .min(u16::try_from(settings.concurrency).unwrap_or(u16::MAX)),
             permits: Arc::new(Semaphore::new(settings.concurrency)),
             executor: Arc::new(executor),
             shutdown_timeout: settings.shutdown_timeout,
@@ -53,6 +56,9 @@ impl Consumer {
                     drop(permit);
                 });
             }
+        }
+        if !shutdown.is_cancelled() {
+            tracing::error!(queue = %self.queue, "the queue was closed; this process takes no more from it");
         }
         attempts.close();
         if tokio::time::timeout(self.shutdown_timeout, attempts.wait())
@@ -110,10 +116,36 @@ impl Consumer {
             .collect();
         tasks.sort_unstable();
         tasks.dedup();
+        let claimed = self.claim_all(tasks, shutdown).await?;
+        let stale = (readable.len() - claimed.len().min(readable.len())) as u64;
+        metrics::counter!("census_deliveries_total", "outcome" => "claimed").increment(claimed.len() as u64);
+        metrics::counter!("census_deliveries_total", "outcome" => "stale").increment(stale);
+        deliveries.acknowledge(readable).await;
+        Some(claimed)
+    }
+
+    /// Tries until the store answers; `None` at shutdown.
+    async fn claim_all(&self, tasks: Vec<TaskRef>, shutdown: &CancellationToken) -> Option<Vec<Claimed>> {
         let mut failures = 0;
-        let claimed = loop {
+        loop {
             match self.store.claim(tasks.clone(), &self.worker).await {
-                Ok(claimed) => break claimed,
+                Ok(claimed) => return Some(claimed),
+                // One task that cannot be read must not keep the others, or the queue, from going on.
+                Err(StoreError::Corrupt { .. }) if tasks.len() > 1 => {
+                    let mut claimed = Vec::new();
+                    for task in tasks {
+                        claimed.extend(Box::pin(self.claim_all(vec![task], shutdown)).await?);
+                    }
+                    return Some(claimed);
+                }
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(
+                        task = tasks.first().map(tracing::field::display),
+                        error = &error as &dyn std::error::Error,
+                        "a task cannot be read and is left where it is"
+                    );
+                    return Some(Vec::new());
+                }
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(
@@ -124,11 +156,6 @@ impl Consumer {
                     shutdown.run_until_cancelled(pause).await?;
                 }
             }
-        };
-        let stale = (readable.len() - claimed.len().min(readable.len())) as u64;
-        metrics::counter!("census_deliveries_total", "outcome" => "claimed").increment(claimed.len() as u64);
-        metrics::counter!("census_deliveries_total", "outcome" => "stale").increment(stale);
-        deliveries.acknowledge(readable).await;
-        Some(claimed)
+        }
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::consume::Consumer;
 use crate::execute::Executor;
 use crate::heart::Heart;
+use crate::log_state::LogState;
 use crate::project::Projector;
 use crate::rescue::Rescuer;
 
@@ -78,13 +79,14 @@ impl Crew {
         let attempts_ended = CancellationToken::new();
         let heart = Heart::new(Arc::clone(&ports.attempts), settings.lease / 3);
         let beating = tokio::spawn(Arc::clone(&heart).run(attempts_ended.clone()));
+        let log_state = LogState::default();
         let services = TaskTracker::new();
         for role in &settings.roles {
-            let executor = Executor::new(&ports, Arc::clone(&heart), shutdown.clone());
+            let executor = Executor::new(&ports, Arc::clone(&heart), &log_state, shutdown.clone());
             services.spawn(Consumer::new(*role, &ports, &settings, executor).run(shutdown.clone()));
         }
         if settings.roles.contains(&Role::UserStats) {
-            services.spawn(Projector::new(&ports, &settings).run(shutdown.clone()));
+            services.spawn(Projector::new(&ports, &settings, log_state).run(shutdown.clone()));
         }
         services.spawn(Rescuer::new(&ports, &settings).run(shutdown));
         services.close();

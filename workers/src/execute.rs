@@ -14,6 +14,7 @@ use crate::complete::Completer;
 use crate::crew::CrewPorts;
 use crate::handlers::Handlers;
 use crate::heart::{Heart, Pulse};
+use crate::log_state::LogState;
 
 /// Executes claimed attempts.
 pub(crate) struct Executor {
@@ -32,10 +33,15 @@ pub(crate) struct Attempt {
 }
 
 impl Executor {
-    pub(crate) fn new(ports: &CrewPorts, heart: Arc<Heart>, shutdown: CancellationToken) -> Self {
+    pub(crate) fn new(
+        ports: &CrewPorts,
+        heart: Arc<Heart>,
+        log_state: &LogState,
+        shutdown: CancellationToken,
+    ) -> Self {
         Self {
             heart,
-            handlers: Handlers::new(ports),
+            handlers: Handlers::new(ports, log_state),
             completer: Completer::new(ports),
             shutdown,
         }
@@ -68,7 +74,7 @@ impl Executor {
         );
         if let Some(outcome) = outcome {
             // The pulse beats on until the outcome is written.
-            self.completer.complete(lease, outcome).await;
+            self.completer.complete(&attempt.pulse, lease, outcome).await;
         }
     }
 

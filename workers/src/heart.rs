@@ -8,6 +8,7 @@ use std::time::Duration;
 use shared::job::{Lease, TaskRef};
 use shared::ports::{AttemptStore, Heartbeat, HeartbeatOutcome};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// What an attempt is to do.
@@ -69,6 +70,7 @@ impl Heart {
     /// Extends all leases until `stop`.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let beats: Vec<Arc<Beat>> = self.pulses().values().map(Arc::clone).collect();
             if !beats.is_empty() {
@@ -122,6 +124,13 @@ impl Pulse {
     /// What the attempt is to do now.
     pub(crate) fn signal(&self) -> Signal {
         *self.signal.borrow()
+    }
+
+    /// Waits until the attempt is to stop, and says why. Cancel-safe.
+    pub(crate) async fn stopped(&self) -> Signal {
+        let mut signal = self.signal.clone();
+        let stopped = signal.wait_for(|signal| *signal != Signal::Go).await;
+        *stopped.expect("the beat, which owns the sender, lives as long as its pulse")
     }
 
     /// Asks the attempt to stop, because its process does.

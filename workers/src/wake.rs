@@ -27,6 +27,16 @@ pub(crate) fn reached(bound: &[PartitionEnd], positions: &[FoldPosition]) -> boo
     })
 }
 
+/// What a report's caller reads when only an operator can bring the counts up to date.
+pub(crate) fn waits_in_vain(code: &'static str) -> JobError {
+    let detail = "The counts cannot be brought up to date until an operator has mended the event log. Ask with \
+                  `fresh` false for what had been counted before.";
+    JobError {
+        code,
+        detail: detail.to_owned(),
+    }
+}
+
 impl Waker {
     pub(crate) fn new(ports: &CrewPorts) -> Self {
         Self {
@@ -36,8 +46,8 @@ impl Waker {
         }
     }
 
-    /// Wakes what can go on now. A fault is logged: the next look is a second away.
-    pub(crate) async fn wake_reached(&self) {
+    /// Wakes what can go on now; returns how many. A fault is logged: the next look is a second away.
+    pub(crate) async fn wake_reached(&self) -> u64 {
         let woken = async {
             let parked = self.store.parked().await?;
             if parked.is_empty() {
@@ -56,9 +66,16 @@ impl Waker {
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Some(self.store.wake(due).await?))
         };
         match woken.await {
-            Ok(Some(rescued)) => self.nudge(rescued),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(error = &*error, "parked reports could not be looked after"),
+            Ok(Some(rescued)) => {
+                let woken = rescued.tasks;
+                self.nudge(rescued);
+                woken
+            }
+            Ok(None) => 0,
+            Err(error) => {
+                tracing::warn!(error = &*error, "parked reports could not be looked after");
+                0
+            }
         }
     }
 

@@ -21,11 +21,17 @@ pub(super) enum HandlerFault {
     Input(#[from] StoredEventFault),
     #[error("the input holds {found} events, and the task promises {promised}")]
     InputIncomplete { found: u64, promised: u64 },
+    #[error("what the report waits for cannot come true: {}", .0.code)]
+    InVain(JobError),
 }
 
 impl HandlerFault {
     /// Logs the fault, once, and classifies it.
     pub(super) fn into_failure(self) -> Failure {
+        if let Self::InVain(error) = self {
+            tracing::warn!(error.code, "a report waits in vain and fails");
+            return Failure::Permanent(error);
+        }
         let cause = chain(&self);
         if self.is_transient() {
             tracing::warn!(
@@ -60,7 +66,7 @@ impl HandlerFault {
             },
             Self::Gate(GateFault::Log(_) | GateFault::Store(_) | GateFault::Diverged { .. }) => true,
             Self::Projection(ProjectionError::Fenced | ProjectionError::Failed { .. }) => true,
-            Self::Input(_) | Self::InputIncomplete { .. } => false,
+            Self::Input(_) | Self::InputIncomplete { .. } | Self::InVain(_) => false,
         }
     }
 }

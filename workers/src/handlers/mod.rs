@@ -10,6 +10,7 @@ use shared::ports::Outcome;
 
 use crate::crew::CrewPorts;
 use crate::execute::Attempt;
+use crate::log_state::LogState;
 
 /// The handlers of all kinds.
 pub(crate) struct Handlers {
@@ -18,10 +19,10 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    pub(crate) fn new(ports: &CrewPorts) -> Self {
+    pub(crate) fn new(ports: &CrewPorts, log_state: &LogState) -> Self {
         Self {
             submit: submit::SubmitHandler::new(ports),
-            report: report::ReportHandler::new(ports),
+            report: report::ReportHandler::new(ports, log_state.clone()),
         }
     }
 
@@ -29,7 +30,7 @@ impl Handlers {
     pub(crate) async fn handle(&self, attempt: &Attempt) -> Option<Outcome> {
         match &attempt.claimed.request {
             JobRequest::Submit(_) => self.submit.handle(attempt).await,
-            JobRequest::Report(request) => Some(self.report.handle(attempt, request).await),
+            JobRequest::Report(request) => self.report.handle(attempt, request).await,
         }
     }
 }

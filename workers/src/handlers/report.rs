@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use shared::job::{JobId, Report, ReportRequest};
+use shared::job::{JobError, JobId, Report, ReportRequest};
 use shared::ports::{
     Clock, EventLog, JobLookup, JobReader, Outcome, ParkCondition, Parked, PartitionEnd, Projection,
     Published, ReportQuery,
@@ -13,7 +13,9 @@ use super::fault::HandlerFault;
 use super::log_ends::LogEnds;
 use crate::crew::CrewPorts;
 use crate::execute::Attempt;
-use crate::wake::reached;
+use crate::heart::Signal;
+use crate::log_state::LogState;
+use crate::wake::{reached, waits_in_vain};
 
 /// Places that the log names.
 const PLACES_LOGGED: usize = 20;
@@ -24,11 +26,12 @@ pub(super) struct ReportHandler {
     projection: Arc<dyn Projection>,
     clock: Arc<dyn Clock>,
     ends: LogEnds,
+    log_state: LogState,
     topic: String,
 }
 
 impl ReportHandler {
-    pub(super) fn new(ports: &CrewPorts) -> Self {
+    pub(super) fn new(ports: &CrewPorts, log_state: LogState) -> Self {
         let log: Arc<dyn EventLog> = Arc::clone(&ports.log);
         Self {
             reader: Arc::clone(&ports.reader),
@@ -36,18 +39,23 @@ impl ReportHandler {
             clock: Arc::clone(&ports.clock),
             topic: log.topic().to_owned(),
             ends: LogEnds::new(log),
+            log_state,
         }
     }
 
-    /// Makes the report, or parks it until what it waits for has come true.
-    pub(super) async fn handle(&self, attempt: &Attempt, request: &ReportRequest) -> Outcome {
-        match self.try_report(attempt, request).await {
-            Ok(outcome) => outcome,
-            Err(fault) => Outcome::Failed {
-                failure: fault.into_failure(),
-                published: Published::default(),
+    /// Makes the report, or parks it until what it waits for has come true; `None` when the lease was lost.
+    pub(super) async fn handle(&self, attempt: &Attempt, request: &ReportRequest) -> Option<Outcome> {
+        let made = tokio::select! {
+            made = self.try_report(attempt, request) => made,
+            signal = attempt.pulse.stopped() => return match signal {
+                Signal::Lost => None,
+                Signal::Stop | Signal::Go => Some(Outcome::HandBack(Published::default())),
             },
-        }
+        };
+        Some(made.unwrap_or_else(|fault| Outcome::Failed {
+            failure: fault.into_failure(),
+            published: Published::default(),
+        }))
     }
 
     async fn try_report(&self, attempt: &Attempt, request: &ReportRequest) -> Result<Outcome, HandlerFault> {
@@ -62,7 +70,7 @@ impl ReportHandler {
             // P21: taken once, after the jobs have ended, and kept.
             let bound = match parked.bound {
                 Some(bound) => bound,
-                None => self.ends.after_now().await?,
+                None => self.take_bound().await?,
             };
             if !self.has_reached(&bound).await? {
                 return Ok(Outcome::Park(Parked {
@@ -74,6 +82,23 @@ impl ReportHandler {
         let report = self.projection.report(self.query(request)).await?;
         announce(&report);
         Ok(Outcome::Reported(Box::new(report)))
+    }
+
+    /// The log's ends now. P17: the end of another log than the one that was read bounds nothing.
+    async fn take_bound(&self) -> Result<Vec<PartitionEnd>, HandlerFault> {
+        // Read before the ends: a log that only grows can never end below them.
+        let positions = self.projection.positions().await?;
+        let ends = self.ends.after_now().await?;
+        let shrunk = positions.iter().any(|position| {
+            let end = ends.iter().find(|end| end.partition == position.partition);
+            end.map_or(0, |end| end.next_offset) < position.next_offset
+        });
+        let stopped = self.log_state.stopped();
+        match stopped.filter(|error| error.code == JobError::LOG_DIVERGED) {
+            Some(error) => Err(HandlerFault::InVain(error)),
+            None if shrunk => Err(HandlerFault::InVain(waits_in_vain(JobError::LOG_DIVERGED))),
+            None => Ok(ends),
+        }
     }
 
     /// Whether one of these jobs has not ended. One that is gone counts as ended.

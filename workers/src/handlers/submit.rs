@@ -59,7 +59,11 @@ impl SubmitHandler {
 
     /// Returns the signal that ended it: `Go` when everything is published.
     async fn publish_all(&self, attempt: &Attempt, tally: &mut Tally) -> Result<Signal, HandlerFault> {
-        self.gate.pass().await?;
+        // A log that is away can hold the gate for long; a cancel or a stop of the process cannot wait for it.
+        tokio::select! {
+            passed = self.gate.pass() => passed?,
+            signal = attempt.pulse.stopped() => return Ok(signal),
+        }
         let claimed = &attempt.claimed;
         let mut first = claimed.first_chunk.clone();
         for index in 0.. {

@@ -1,8 +1,9 @@
 //! Batches of the log are folded, one transaction each, and parked reports are woken after each commit.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use shared::ports::{FoldPosition, LogReader, PartitionEnd, ProjectionError, ProjectorLease};
+use shared::ports::{FoldPosition, LogError, LogReader, PartitionEnd, ProjectionError, ProjectorLease};
 
 use super::decode::{Decoded, decode};
 use super::{Projector, Stop};
@@ -19,8 +20,9 @@ impl Projector {
         };
         let mut reader = match self.log.read(ends(&positions)).await {
             Ok(reader) => reader,
-            Err(fault) => return Stop::Log(fault),
+            Err(fault) => return unreadable(fault),
         };
+        self.log_state.set_sound();
         loop {
             match self.fold_next(lease, &mut *reader, positions).await {
                 Ok(folded) => positions = folded,
@@ -35,7 +37,10 @@ impl Projector {
         reader: &mut dyn LogReader,
         from: Vec<FoldPosition>,
     ) -> Result<Vec<FoldPosition>, Stop> {
-        let batch = reader.next(BATCH_MAX).await.map_err(Stop::Log)?;
+        let batch = reader.next(BATCH_MAX).await.map_err(unreadable)?;
+        if self.failures.swap(0, Ordering::Relaxed) > 0 {
+            tracing::info!("projecting goes on");
+        }
         let Decoded {
             events,
             quarantine,
@@ -44,6 +49,7 @@ impl Projector {
         } = decode(&from, batch);
         if to != from {
             let started = Instant::now();
+            let partitions = to.iter().filter(|position| !from.contains(position)).count();
             if !quarantine.is_empty() {
                 tracing::warn!(
                     records = quarantine.len(),
@@ -64,6 +70,7 @@ impl Projector {
             tracing::info!(
                 events = outcome.applied,
                 duplicates = outcome.duplicates,
+                partitions,
                 duration_ms = started.elapsed().as_millis(),
                 "events stored"
             );
@@ -71,6 +78,16 @@ impl Projector {
             self.waker.wake_reached().await;
         }
         newer.map_or(Ok(to), |type_name| Err(Stop::Newer(type_name)))
+    }
+}
+
+/// P17: a log that lacks what it held is another one, not one that is away.
+fn unreadable(fault: LogError) -> Stop {
+    match fault {
+        LogError::OutOfRange { partition, offset } => {
+            Stop::Diverged(format!("partition {partition} does not hold offset {offset}"))
+        }
+        LogError::Away { .. } | LogError::Unfit { .. } | LogError::Refused { .. } => Stop::Log(fault),
     }
 }
 

@@ -27,7 +27,7 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
 }
 
 async fn serve(config: &Config, metrics: Metrics) -> Result<(), AppError> {
-    let host = Host::open(config).await?;
+    let host = Host::open(config)?;
     let shutdown = shutdown_signal()?;
     // Workers stop after the last request, so that a wait can still see its job end.
     let served = CancellationToken::new();

@@ -1,4 +1,6 @@
 //! HTTP API of Census.
+//!
+#![doc = include_str!("../README.md")]
 
 pub mod app;
 pub mod contract;

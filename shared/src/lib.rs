@@ -1,4 +1,6 @@
 //! Domain, ports and adapters of Census.
+//!
+#![doc = include_str!("../README.md")]
 
 pub mod adapters;
 pub mod config;

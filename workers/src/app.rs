@@ -98,7 +98,7 @@ impl Host {
     ///
     /// # Errors
     /// [`AppError`] says what an operator can do.
-    pub async fn open(config: &Config) -> Result<Self, AppError> {
+    pub fn open(config: &Config) -> Result<Self, AppError> {
         let sharing = match config.profile {
             Profile::Embedded => Sharing::Alone,
             Profile::Brokers => Sharing::Shared,
@@ -119,7 +119,6 @@ impl Host {
             shared: config.profile == Profile::Brokers,
         };
         let store = JobStore::open(&data.file("jobs.sqlite"), Arc::clone(&clock), options)
-            .await
             .map_err(open("the job store"))?;
         let projection = ProjectionStore::open(
             &data.file("projection.sqlite"),
@@ -229,7 +228,7 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
     }
     let metrics = start_process(config, warnings)?;
     block_on(async {
-        let host = Host::open(config).await?;
+        let host = Host::open(config)?;
         let shutdown = shutdown_signal()?;
         let dispatcher = tokio::spawn(host.dispatcher().run(shutdown.clone()));
         let upkeep = tokio::spawn(metrics.clone().run_upkeep(shutdown.clone()));

@@ -1,4 +1,6 @@
 //! Worker processes of Census: consume, execute, project, complete, rescue.
+//!
+#![doc = include_str!("../README.md")]
 
 pub mod app;
 mod complete;

@@ -19,9 +19,11 @@ use shared::wire::{StoredEvent, TraceContext};
 use super::{ImportFormat, IntakeLimits, Submitter};
 use crate::refusal::{Refusal, RefusalCode};
 
+type Staged = (UploadId, Vec<InputChunk>, Vec<RejectRecord>);
+
 #[derive(Default)]
 struct Recording {
-    staged: Mutex<Vec<(UploadId, Vec<InputChunk>, Vec<RejectRecord>)>>,
+    staged: Mutex<Vec<Staged>>,
     accepted: Mutex<Vec<NewJob>>,
     discarded: Mutex<Vec<UploadId>>,
     fail_accept: Mutex<Option<StoreError>>,

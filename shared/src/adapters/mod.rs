@@ -1,7 +1,6 @@
 //! The ports on real technology, one folder each. No adapter imports another; only `app.rs` of a binary names one.
 
 pub mod embedded;
-mod health_flag;
 pub mod kafka;
 pub mod rabbitmq;
 pub mod sqlite;

@@ -67,7 +67,7 @@ fn split_port(host: &str) -> Result<(&str, u16), AddressFault> {
         reason: "its port is not a number up to 65535",
     };
     let (host, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) if port.is_empty() => (address, None),
+        Some((address, "")) => (address, None),
         Some((address, port)) => (address, Some(port.strip_prefix(':').ok_or(fault)?)),
         None => host
             .split_once(':')

@@ -156,10 +156,7 @@ impl Session {
         drop(self.channel);
         let closed = self.connection.close();
         match (served, closed) {
-            (Err(LinkFault::Lost), Err(source)) => Err(LinkFault::Refused {
-                operation: "keeping the connection",
-                source,
-            }),
+            (Err(LinkFault::Lost), Err(source)) => Err(LinkFault::refused("keeping the connection")(source)),
             (served, _) => served,
         }
     }

@@ -143,10 +143,7 @@ fn delivered(message: ConsumerMessage) -> Result<amiquip::Delivery, LinkFault> {
     match message {
         ConsumerMessage::Delivery(delivery) => Ok(delivery),
         ConsumerMessage::ServerClosedChannel(source) | ConsumerMessage::ServerClosedConnection(source) => {
-            Err(LinkFault::Refused {
-                operation: "consuming",
-                source,
-            })
+            Err(LinkFault::refused("consuming")(source))
         }
         ConsumerMessage::ServerCancelled => Err(LinkFault::Cancelled),
         ConsumerMessage::ClientCancelled

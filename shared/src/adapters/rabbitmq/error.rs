@@ -31,7 +31,7 @@ pub(super) enum LinkFault {
     Refused {
         operation: &'static str,
         #[source]
-        source: amiquip::Error,
+        source: Box<amiquip::Error>,
     },
     /// The connection ended without a word.
     #[error("the connection was lost")]
@@ -44,7 +44,10 @@ pub(super) enum LinkFault {
 impl LinkFault {
     /// For `map_err`: names what was tried.
     pub(super) fn refused(operation: &'static str) -> impl FnOnce(amiquip::Error) -> Self {
-        move |source| Self::Refused { operation, source }
+        move |source| Self::Refused {
+            operation,
+            source: Box::new(source),
+        }
     }
 
     /// The whole chain in one line.

@@ -86,42 +86,34 @@ impl Thread {
                 .filter(|work| work.begin())
                 .collect();
             let connection = &mut self.connection;
-            let (answers, fault) = commit(&self.path, connection, &mut self.flushing, batch);
+            let answers = commit(&self.path, connection, &mut self.flushing, batch);
             drop(turn);
-            self.lanes.note(fault);
             answers();
         }
     }
 }
 
-/// Answers the callers of a batch, once its turn was given up; and what the batch failed with.
-type Answers = (Box<dyn FnOnce()>, Option<String>);
-
-/// Runs and commits one batch.
+/// Runs and commits one batch; the returned closure answers its callers, after the turn was given up.
 fn commit(
     path: &Path,
     slot: &mut Option<Connection>,
     flushing: &mut bool,
     mut batch: Vec<Box<dyn Work>>,
-) -> Answers {
+) -> Box<dyn FnOnce()> {
     if batch.is_empty() {
-        return (Box::new(|| {}), None);
+        return Box::new(|| {});
     }
     let connection = match reopened(path, slot, flushing) {
         Ok(connection) => connection,
-        Err(source) => {
-            let fault = source.to_string();
-            return (Box::new(move || fail(batch, &source)), Some(fault));
-        }
+        Err(source) => return Box::new(move || fail(batch, &source)),
     };
     let started = Instant::now();
     let flush = batch.iter().any(|work| work.how().flushed);
     if let Err(source) = begin(connection, flush, flushing) {
         tracing::error!(error = &source as &dyn StdError, "a batch could not begin");
         *slot = None;
-        let fault = source.to_string();
         let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
-        return (Box::new(move || fail(batch, &source)), Some(fault));
+        return Box::new(move || fail(batch, &source));
     }
     let ran = batch
         .iter_mut()
@@ -131,10 +123,7 @@ fn commit(
         .record(started.elapsed());
     metrics::histogram!("census_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
     match committed {
-        Ok(()) => (
-            Box::new(move || batch.into_iter().for_each(|work| work.answer(&Ok(())))),
-            None,
-        ),
+        Ok(()) => Box::new(move || batch.into_iter().for_each(|work| work.answer(&Ok(())))),
         Err(source) => {
             // P3: whether the commit reached the disk is unknown. The connection is given up; the next one
             // recovers the WAL and shows what is really there.
@@ -143,14 +132,12 @@ fn commit(
                 "a commit failed and its outcome is unknown"
             );
             *slot = None;
-            let fault = source.to_string();
             let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
-            let answers = move || {
+            Box::new(move || {
                 for work in batch {
                     work.answer(&Err(WriteError::OutcomeUnknown(Arc::clone(&source))));
                 }
-            };
-            (Box::new(answers), Some(fault))
+            })
         }
     }
 }

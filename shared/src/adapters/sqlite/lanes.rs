@@ -18,7 +18,6 @@ struct Inside {
     heartbeats: VecDeque<Box<dyn Work>>,
     work: VecDeque<Box<dyn Work>>,
     closed: bool,
-    fault: Option<String>,
 }
 
 impl Lanes {
@@ -64,16 +63,6 @@ impl Lanes {
         let work = inside.work.len().min(max - taken.len());
         taken.extend(inside.work.drain(..work));
         taken
-    }
-
-    /// Notes how the last batch went.
-    pub(super) fn note(&self, fault: Option<String>) {
-        self.lock().fault = fault;
-    }
-
-    /// How the last batch went.
-    pub(super) fn fault(&self) -> Option<String> {
-        self.lock().fault.clone()
     }
 
     /// Lets nothing more in; what waits is still written.

@@ -231,12 +231,6 @@ impl Writer {
             .unwrap_or_else(|_| Err(WriteError::BrokenOff.into()))
     }
 
-    /// What the last batch failed with; `None` when it was committed.
-    #[must_use]
-    pub fn fault(&self) -> Option<String> {
-        self.shared.lanes.fault()
-    }
-
     fn busy(&self, how: Write, patience: Duration) -> WriteError {
         let holder = turnstile::holder(&self.shared.path);
         tracing::warn!(

@@ -1,17 +1,19 @@
-//! Step 2: job, tasks, rejects and input become visible in one short, flushed transaction (P1).
+//! Step 2: job, tasks, input and rejects become visible in one flushed transaction (P1, P4).
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, named_params};
-use rustix::fs::statvfs;
+use rusqlite::params;
 
-use super::upload::{events_of, insert_chunks, insert_rejects, taken_over};
-use super::{Fault, JobStore, Now, Write, read};
-use crate::job::{JobId, JobRequest, JobState};
+use super::fault::Fault;
+use super::rows::{self, JobRow, int};
+use super::tx::Tx;
+use super::{JobStore, read, staging, transition};
+use crate::adapters::sqlite::Write;
+use crate::job::{JobRequest, JobState};
 use crate::ports::{AcceptStore, Accepted, InputChunk, NewJob, RejectRecord, StoreError, UploadId};
 
-/// An accept that gets no turn for this long is refused (P9).
+/// How long an accept waits for its turn before it is refused (P9).
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[async_trait]
@@ -22,31 +24,30 @@ impl AcceptStore for JobStore {
         chunks: Vec<InputChunk>,
         rejects: Vec<RejectRecord>,
     ) -> Result<(), StoreError> {
-        self.check_room(chunks.iter().map(|chunk| chunk.body.len() as u64).sum())?;
-        self.stage_chunks(upload, chunks, rejects).await
+        self.admit(chunks.iter().map(|chunk| chunk.body.len()).sum())?;
+        self.write(Write::relaxed("stage").patience(PATIENCE), move |tx| {
+            admit(tx)?;
+            staging::renew(tx, upload)?;
+            staging::add_chunks(tx, upload.0.as_bytes(), &chunks)?;
+            staging::add_rejects(tx, upload.0.as_bytes(), &rejects)
+        })
+        .await
     }
 
     async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError> {
-        self.check_room(job.chunks.iter().map(|chunk| chunk.body.len() as u64).sum())?;
-        let backlog_limit = self.inner.options.backlog_limit;
-        self.write(
-            Write::flushed("accept").patience(PATIENCE),
-            move |connection, now| {
-                check_backlog(connection, backlog_limit)?;
-                let seq = insert_job(connection, &job)?;
-                insert_tasks(connection, now, seq, &job)?;
-                if let JobRequest::Report(report) = &job.request {
-                    insert_waits(connection, seq, &report.after)?;
-                }
-                let view = read::view(connection, seq, 0)?;
-                Ok(Accepted { job: view })
-            },
-        )
+        self.admit(job.chunks.iter().map(|chunk| chunk.body.len()).sum())?;
+        self.write(Write::flushed("accept").patience(PATIENCE), move |tx| {
+            accept(tx, &job)
+        })
         .await
     }
 
     async fn discard(&self, upload: UploadId) -> Result<(), StoreError> {
-        self.discard_upload(upload).await
+        self.write(Write::relaxed("discard"), move |tx| {
+            staging::mark_swept(tx, upload)
+        })
+        .await?;
+        self.drop_staged(upload).await
     }
 
     async fn sweep_uploads(&self) -> Result<u64, StoreError> {
@@ -54,125 +55,117 @@ impl AcceptStore for JobStore {
     }
 }
 
-impl JobStore {
-    /// P4: emptying a full disk writes too, so admission stops while there is still room for that.
-    fn check_room(&self, body_bytes: u64) -> Result<(), StoreError> {
-        let reserve = self.inner.options.disk_reserve_bytes;
-        let free = match statvfs(&self.inner.path) {
-            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
-            Err(source) => {
-                return Err(StoreError::Failed {
-                    operation: "statvfs",
-                    source: Box::new(source),
-                });
-            }
-        };
-        if free < reserve.saturating_add(body_bytes) {
-            let reason = format!("{free} bytes are free on the disk, and {reserve} are held in reserve");
-            return Err(StoreError::Busy { reason });
-        }
-        Ok(())
-    }
-}
-
-fn check_backlog(connection: &Connection, limit: u64) -> Result<(), Fault> {
-    let open: i64 = connection
-        .prepare_cached(
-            "SELECT coalesce(sum(jobs), 0) FROM job_counts WHERE state IN ('queued', 'running', 'cancelling')",
-        )?
+/// P4: no more is taken in than the backlog allows.
+fn admit(tx: &Tx<'_>) -> Result<(), Fault> {
+    let open: i64 = tx
+        .statement("SELECT ifnull(sum(n), 0) FROM counts")?
         .query_row([], |row| row.get(0))?;
-    if open.unsigned_abs() >= limit {
+    if rows::count(open) >= tx.backlog_limit {
         return Err(Fault::Busy(format!(
-            "{open} jobs have not ended, and the limit is {limit}"
+            "{open} jobs have not ended, and {} may wait at a time",
+            tx.backlog_limit
         )));
     }
     Ok(())
 }
 
-fn insert_job(connection: &Connection, job: &NewJob) -> Result<i64, Fault> {
-    let input = match job.request {
-        JobRequest::Submit(_) => Some(insert_input(connection, job)?),
-        JobRequest::Report(_) => None,
-    };
-    connection
-        .prepare_cached(
-            "INSERT INTO jobs (id, kind, request, root, input, trace, state, change_no, open_tasks,
-                received, rejected, created_ms)
-             VALUES (:id, :kind, :request, :id, :input, :trace, :state,
-                (SELECT coalesce(max(change_no), 0) + 1 FROM jobs), :open_tasks,
-                :received, :rejected, :created_ms)",
-        )?
-        .execute(named_params! {
-            ":id": job.id.as_bytes(),
-            ":kind": job.request.kind().as_str(),
-            ":request": serde_json::to_string(&job.request)?,
-            ":input": input,
-            ":trace": job.trace.to_string(),
-            ":state": JobState::Queued.as_str(),
-            ":open_tasks": job.tasks.len() as i64,
-            ":received": job.received.cast_signed(),
-            ":rejected": job.rejected.cast_signed(),
-            ":created_ms": job.created_at.as_millis(),
-        })?;
-    Ok(connection.last_insert_rowid())
-}
-
-fn insert_input(connection: &Connection, job: &NewJob) -> Result<i64, Fault> {
-    let input = taken_over(connection, job.upload)?;
-    insert_chunks(connection, input, &job.chunks)?;
-    insert_rejects(connection, input, &job.rejects)?;
-    let promised: u64 = job.tasks.iter().map(|task| task.events).sum();
-    if job.upload.is_some() && events_of(connection, input)? != promised {
-        return Err(Fault::UploadLapsed);
+fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
+    // The same accept again, after an outcome that was unknown (P3).
+    if rows::job_by_id(tx, job.id)?.is_none() {
+        admit(tx)?;
+        let input = match job.upload {
+            Some(upload) => {
+                staging::take(tx, upload)?;
+                *upload.0.as_bytes()
+            }
+            None => *job.id.as_bytes(),
+        };
+        let row = insert_job(tx, job, &input)?;
+        insert_tasks(tx, job, row.seq)?;
+        staging::add_chunks(tx, &input, &job.chunks)?;
+        staging::add_rejects(tx, &input, &job.rejects)?;
+        insert_waits(tx, job, row.seq)?;
+        transition::count_new(tx, &row)?;
     }
-    Ok(input)
+    let view = read::view(tx.connection, job.id, 0)?.ok_or_else(|| Fault::corrupt("jobs.id", job.id))?;
+    Ok(Accepted { job: view })
 }
 
-fn insert_tasks(connection: &Connection, now: Now, seq: i64, job: &NewJob) -> Result<(), Fault> {
-    let deadline_ms = match &job.request {
-        JobRequest::Submit(_) => None,
+fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fault> {
+    let open_tasks = u32::try_from(job.tasks.len()).unwrap_or(u32::MAX);
+    let kind = job.request.kind();
+    let state = JobState::Queued;
+    let change = tx.next_change()?;
+    tx.run(
+        "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
+                           root, input, trace, request)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11)",
+        params![
+            job.id.as_bytes(),
+            kind.as_str(),
+            state.as_str(),
+            change,
+            open_tasks,
+            int(job.received),
+            int(job.rejected),
+            job.created_at.as_millis(),
+            input,
+            job.trace.to_string(),
+            rows::to_json(&job.request),
+        ],
+    )?;
+    Ok(JobRow {
+        seq: tx.connection.last_insert_rowid(),
+        kind,
+        state,
+        open_tasks,
+        succeeded: 0,
+        failed: 0,
+        rejects: job.rejected > 0,
+    })
+}
+
+fn insert_tasks(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
+    let deadline = match &job.request {
         JobRequest::Report(report) => Some(
             job.created_at
                 .plus_millis(i64::from(report.deadline_s) * 1000)
                 .as_millis(),
         ),
+        JobRequest::Submit(_) => None,
     };
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO tasks (job, task, queue, state, events, due_boot_ms, deadline_ms)
-         VALUES (?1, ?2, ?3, 'queued', ?4, ?5, ?6)",
+    let mut statement = tx.statement(
+        "INSERT INTO tasks (job, no, queue, state, standing, at_boot_ms, events, deadline_ms)
+         VALUES (?1, ?2, ?3, 'queued', 'unsent', ?4, ?5, ?6)",
     )?;
-    for (number, task) in job.tasks.iter().enumerate() {
-        let queue = task.queue.as_str();
-        insert.execute((
+    for (no, task) in (0_u32..).zip(&job.tasks) {
+        statement.execute(params![
             seq,
-            number as i64,
-            queue,
-            task.events.cast_signed(),
-            now.boot_ms,
-            deadline_ms,
-        ))?;
+            no,
+            task.queue.as_str(),
+            tx.boot_ms,
+            int(task.events),
+            deadline,
+        ])?;
     }
     Ok(())
 }
 
-/// A job that has ended, or is gone, is not awaited.
-fn insert_waits(connection: &Connection, waiter: i64, after: &[JobId]) -> Result<(), Fault> {
-    let mut awaited_jobs = 0;
-    for id in after {
-        let awaited: Option<i64> = connection
-            .prepare_cached(
-                "SELECT seq FROM jobs WHERE id = ?1 AND state IN ('queued', 'running', 'cancelling')",
-            )?
-            .query_row([id.as_bytes()], |row| row.get(0))
-            .optional()?;
-        if let Some(awaited) = awaited {
-            awaited_jobs += connection
-                .prepare_cached("INSERT INTO waits VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-                .execute((awaited, waiter))?;
+/// A job that is unknown or purged counts as ended.
+fn insert_waits(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
+    let JobRequest::Report(report) = &job.request else {
+        return Ok(());
+    };
+    for awaited in &report.after {
+        if let Some(awaited) = rows::job_by_id(tx, *awaited)?
+            && !awaited.state.is_terminal()
+            && awaited.seq != seq
+        {
+            tx.run(
+                "INSERT OR IGNORE INTO waits (awaited, waiter) VALUES (?1, ?2)",
+                params![awaited.seq, seq],
+            )?;
         }
     }
-    connection
-        .prepare_cached("UPDATE jobs SET awaited_jobs = ?2 WHERE seq = ?1")?
-        .execute((waiter, awaited_jobs as i64))?;
     Ok(())
 }

@@ -1,105 +1,90 @@
-//! The feed of changes: one reader for a process, over the rising order of changes.
+//! How a process learns that a job has moved on: its own changes at once, another process's within 10 ms.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::{Connection, params};
 use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::JobStore;
-use super::moves::job_state;
+use super::fault::Fault;
+use super::rows;
+use crate::adapters::sqlite::Reader;
 use crate::job::JobId;
 use crate::ports::{ChangeFeed, JobChange, StoreError};
 
-/// How soon a change of another process is noticed.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Changes that one call returns at most.
-const BATCH: i64 = 10_000;
+/// How often a feed looks for changes of other processes.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Changes returned at a time.
+const CHANGES_MAX: u32 = 10_000;
 
-/// Changes from the moment of the first call on.
+/// A feed of the changes after its making.
 pub struct JobChanges {
-    store: JobStore,
-    written: watch::Receiver<u64>,
-    seen: Option<i64>,
+    reader: Reader,
+    committed: watch::Receiver<i64>,
+    seen: i64,
+    look_every: Option<Duration>,
 }
 
 impl JobChanges {
-    pub(super) fn new(store: JobStore) -> Self {
-        let written = store.inner.written.subscribe();
+    pub(super) fn new(
+        reader: Reader,
+        mut committed: watch::Receiver<i64>,
+        look_every: Option<Duration>,
+    ) -> Self {
+        let seen = *committed.borrow_and_update();
         Self {
-            store,
-            written,
-            seen: None,
+            reader,
+            committed,
+            seen,
+            look_every,
         }
-    }
-
-    async fn read_new(&self, seen: i64) -> Result<Vec<(i64, JobChange)>, StoreError> {
-        self.store
-            .read("changes", move |connection| {
-                let mut select = connection.prepare_cached(
-                    "SELECT change_no, id, revision, state FROM jobs WHERE change_no > ?1
-                     ORDER BY change_no LIMIT ?2",
-                )?;
-                let rows = select.query_map((seen, BATCH), |row| {
-                    Ok((
-                        row.get(0)?,
-                        row.get(1)?,
-                        row.get::<_, i64>(2)?,
-                        row.get::<_, String>(3)?,
-                    ))
-                })?;
-                rows.map(|row| {
-                    let (change_no, id, revision, state) = row?;
-                    let job = JobId(uuid::Uuid::from_bytes(id));
-                    let ended = job_state(&state)?.is_terminal();
-                    Ok((
-                        change_no,
-                        JobChange {
-                            job,
-                            revision: revision.unsigned_abs(),
-                            ended,
-                        },
-                    ))
-                })
-                .collect()
-            })
-            .await
-    }
-
-    async fn newest(&self) -> Result<i64, StoreError> {
-        self.store
-            .read("newest change", |connection| {
-                let newest = connection
-                    .prepare_cached("SELECT coalesce(max(change_no), 0) FROM jobs")?
-                    .query_row([], |row| row.get(0))?;
-                Ok(newest)
-            })
-            .await
     }
 }
 
 #[async_trait]
 impl ChangeFeed for JobChanges {
     async fn next(&mut self) -> Result<Vec<JobChange>, StoreError> {
-        let mut seen = match self.seen {
-            Some(seen) => seen,
-            None => self.newest().await?,
-        };
         loop {
-            self.seen = Some(seen);
-            // Marked before the look: a write that comes after it wakes the wait below.
-            self.written.mark_unchanged();
-            let new = self.read_new(seen).await?;
-            if let Some((newest, _)) = new.last() {
-                seen = *newest;
-                self.seen = Some(seen);
-                return Ok(new.into_iter().map(|(_, change)| change).collect());
+            let seen = self.seen;
+            self.committed.mark_unchanged();
+            let found = self
+                .reader
+                .read(move |connection| since(connection, seen))
+                .await
+                .map_err(|fault: Fault| fault.classify("changes"))?;
+            if let Some((last, changes)) = found {
+                self.seen = last;
+                return Ok(changes);
             }
-            if self.store.inner.options.shared {
-                // Another process tells nobody here.
-                let _ = tokio::time::timeout(LOOK_EVERY, self.written.changed()).await;
-            } else if self.written.changed().await.is_err() {
-                std::future::pending::<()>().await;
+            let committed = self.committed.changed();
+            let closed = match self.look_every {
+                // Whether a commit or the time woke it: look again.
+                Some(every) => matches!(tokio::time::timeout(every, committed).await, Ok(Err(_))),
+                None => committed.await.is_err(),
+            };
+            if closed {
+                // A store that is gone leaves its last commits to be found.
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         }
     }
+}
+
+fn since(connection: &Connection, seen: i64) -> Result<Option<(i64, Vec<JobChange>)>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT change_seq, id, revision, state FROM jobs WHERE change_seq > ?1 ORDER BY change_seq LIMIT ?2",
+    )?;
+    let mut found = statement.query(params![seen, CHANGES_MAX])?;
+    let mut changes = Vec::new();
+    let mut last = seen;
+    while let Some(row) = found.next()? {
+        last = row.get(0)?;
+        changes.push(JobChange {
+            job: JobId(Uuid::from_bytes(row.get(1)?)),
+            revision: rows::count(row.get(2)?),
+            ended: rows::job_state(&row.get::<_, String>(3)?)?.is_terminal(),
+        });
+    }
+    Ok((!changes.is_empty()).then_some((last, changes)))
 }

@@ -1,77 +1,68 @@
-//! Cancel, with one winner, from every state (P14).
+//! A caller's cancel: it ends what nobody holds at once, and the rest when its holders let go (P14).
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::params;
 
-use super::finish::Woke;
-use super::moves::{changed, end_job, job_row};
-use super::{Fault, JobStore, Now, Write, read};
+use super::fault::Fault;
+use super::transition::{self, Ended};
+use super::tx::Tx;
+use super::{JobStore, read, rows};
+use crate::adapters::sqlite::Write;
 use crate::job::{JobId, JobState, JobTransition, TaskState, TaskTransition};
-use crate::ports::{CancelOutcome, JobControl, StoreError};
+use crate::ports::{CancelOutcome, JobControl, JobLookup, StoreError};
 
 #[async_trait]
 impl JobControl for JobStore {
     async fn cancel(&self, id: JobId) -> Result<CancelOutcome, StoreError> {
-        self.write(Write::flushed("cancel"), move |connection, now| {
-            cancel(connection, now, id)
-        })
-        .await
+        self.write(Write::flushed("cancel"), move |tx| cancel(tx, id))
+            .await
     }
 }
 
-fn cancel(connection: &Connection, now: Now, id: JobId) -> Result<CancelOutcome, Fault> {
-    let Some(mut job) = job_row(connection, id)? else {
-        return Ok(if read::purged(connection, id)? {
-            CancelOutcome::Gone
-        } else {
-            CancelOutcome::Unknown
-        });
-    };
-    let leased: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tasks WHERE job = ?1 AND state = 'leased')")?
-        .query_row([job.seq], |row| row.get(0))?;
-    let transition = JobTransition::Cancel { leased };
-    if let Some(to) = transition.apply(job.state).filter(|to| *to != job.state) {
-        cancel_free_tasks(connection, job.seq, to)?;
-        if to.is_terminal() {
-            // The reports that this wakes are found by the dispatcher of the process that serves them.
-            end_job(connection, now, &mut job, to, &mut Woke::new())?;
-        } else {
-            connection
-                .prepare_cached("UPDATE jobs SET state = ?2 WHERE seq = ?1 AND state = ?3")?
-                .execute((job.seq, to.as_str(), job.state.as_str()))?;
-            job.state = to;
-            changed(connection, job.seq)?;
-        }
+/// Rows of a report that a cancel's answer carries: as many as a job holds.
+const ROWS_MAX: usize = 1_000;
+
+fn cancel(tx: &Tx<'_>, id: JobId) -> Result<CancelOutcome, Fault> {
+    if let Some(job) = rows::job_by_id(tx, id)?
+        && !job.state.is_terminal()
+        && job.state != JobState::Cancelling
+    {
+        begin(tx, job)?;
     }
-    let view = Box::new(read::view(connection, job.seq, 0)?);
-    Ok(match job.state {
-        JobState::Cancelled => CancelOutcome::Cancelled(view),
-        JobState::Cancelling => CancelOutcome::Cancelling(view),
-        JobState::Succeeded | JobState::PartiallySucceeded | JobState::Failed => {
-            CancelOutcome::AlreadyEnded(view)
-        }
-        JobState::Queued | JobState::Running => {
-            return Err(Fault::Corrupt(format!(
-                "job {} cannot be cancelled from {}",
-                job.seq, job.state
-            )));
-        }
+    Ok(match read::lookup(tx.connection, id, ROWS_MAX)? {
+        JobLookup::Found(job) => match job.state {
+            JobState::Cancelled => CancelOutcome::Cancelled(job),
+            JobState::Queued | JobState::Running | JobState::Cancelling => CancelOutcome::Cancelling(job),
+            JobState::Succeeded | JobState::PartiallySucceeded | JobState::Failed => {
+                CancelOutcome::AlreadyEnded(job)
+            }
+        },
+        JobLookup::Gone => CancelOutcome::Gone,
+        JobLookup::Unknown => CancelOutcome::Unknown,
     })
 }
 
-/// The same transaction ends every task that is not leased.
-fn cancel_free_tasks(connection: &Connection, job: i64, job_to: JobState) -> Result<(), Fault> {
-    let Some(to) = TaskTransition::Cancel.apply(TaskState::Queued, job_to) else {
-        return Err(Fault::Corrupt(format!(
-            "a free task of job {job} cannot be cancelled"
-        )));
-    };
-    let ended = connection
-        .prepare_cached("UPDATE tasks SET state = ?2, parked_on = NULL WHERE job = ?1 AND state = 'queued'")?
-        .execute((job, to.as_str()))?;
-    connection
-        .prepare_cached("UPDATE jobs SET open_tasks = open_tasks - ?2 WHERE seq = ?1")?
-        .execute((job, ended as i64))?;
-    Ok(())
+fn begin(tx: &Tx<'_>, mut job: rows::JobRow) -> Result<(), Fault> {
+    let leased = tx
+        .statement("SELECT EXISTS (SELECT 1 FROM tasks WHERE job = ?1 AND state = 'leased')")?
+        .query_row([job.seq], |row| row.get(0))?;
+    // Who waits for the job is woken here; the answer of a cancel has no place to say so, and the
+    // dispatchers look on their own within a second.
+    let mut woke = Vec::new();
+    if !transition::move_job(tx, &mut job, JobTransition::Cancel { leased }, &mut woke)? {
+        return Ok(());
+    }
+    transition::count_published(tx, &job)?;
+    if let Some(to) = TaskTransition::Cancel.apply(TaskState::Queued, job.state) {
+        let cancelled = tx.run(
+            "UPDATE tasks SET state = ?2, standing = '' WHERE job = ?1 AND state = 'queued'",
+            params![job.seq, to.as_str()],
+        )?;
+        let ended = Ended {
+            cancelled: u32::try_from(cancelled).unwrap_or(u32::MAX),
+            ..Ended::default()
+        };
+        transition::tasks_ended(tx, &mut job, ended, None, &mut woke)?;
+    }
+    transition::touch(tx, &job)
 }

@@ -1,150 +1,153 @@
-//! The job store: the ports of steps 2, 3, 4, 7 and 8 over one SQLite file.
-//!
-//! Each port is a file. What they share: [`moves`] writes the transitions that
-//! [`crate::job::state`](crate::job) allows. Writes go through the one [`Writer`] of the process, reads through a pool.
+//! The job store in one SQLite file: every job, task, attempt and lease. It alone says what state a job is in.
 
 mod accept;
 mod attempt;
 mod changes;
+mod claim;
 mod control;
 mod dispatch;
 mod epoch;
+mod fault;
 mod finish;
-mod moves;
+mod health;
+mod heartbeat;
+mod ledger;
+mod list;
+mod options;
+mod parked;
 mod read;
+mod report;
 mod rescue;
-mod upload;
+mod rows;
+mod schema;
+mod staging;
+#[cfg(test)]
+mod tests;
+mod transition;
+mod tx;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::super::health_flag::HealthFlag;
-use super::{OpenError, ReadError, Reader, Schema, Write, WriteError, Writer};
-use crate::ports::{Clock, ComponentHealth, Health, StoreError};
-use crate::time::Timestamp;
-
 pub use changes::JobChanges;
+pub use fault::JobStoreError;
+pub use options::JobStoreOptions;
 
-const SCHEMA: Schema = Schema {
-    name: "jobs",
-    migrations: &[include_str!("schema.sql")],
-};
+use self::fault::Fault;
+use self::health::Condition;
+use self::tx::Tx;
+use crate::adapters::sqlite::{Reader, Write, Writer};
+use crate::ports::{Clock, StoreError};
 
-/// The job store. Cheap to clone.
+/// The job store. Cheap to clone; all clones share one writer.
 #[derive(Clone)]
 pub struct JobStore {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
 }
 
-struct Inner {
-    path: PathBuf,
+struct Shared {
+    folder: PathBuf,
     writer: Writer,
     reader: Reader,
+    feeds: Reader,
     clock: Arc<dyn Clock>,
     options: JobStoreOptions,
     epoch: u64,
-    flag: HealthFlag,
-    /// Rises with every write of this process that changed a job.
-    written: watch::Sender<u64>,
-}
-
-/// What a job store needs to know.
-#[derive(Clone, Debug)]
-pub struct JobStoreOptions {
-    /// How long a claimed task is its worker's without a heartbeat.
-    pub lease: Duration,
-    /// How long a job is kept after its end.
-    pub retention: Duration,
-    /// The host's boot: boot clocks of two boots cannot be compared (P8).
-    pub boot_id: String,
-    /// Connections that read at a time.
-    pub readers: usize,
-    /// Jobs not ended above which new ones are refused.
-    pub backlog_limit: u64,
-    /// Free bytes below which new jobs are refused (P4).
-    pub disk_reserve_bytes: u64,
-    /// Whether other processes write the same file.
-    pub shared: bool,
-}
-
-/// A job store that could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum JobStoreError {
-    /// The file.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The readers.
-    #[error("the job store cannot be read")]
-    Read(#[from] ReadError),
-    /// The boot could not be entered.
-    #[error("the job store cannot note the host's boot")]
-    Boot(#[from] StoreError),
+    committed: watch::Sender<i64>,
+    condition: Condition,
 }
 
 impl JobStore {
-    /// Opens or makes the store; raises its epoch when the host has booted since (P2).
+    /// Opens or makes the store; the first open under another boot id raises its epoch (P2).
     ///
     /// # Errors
     /// [`JobStoreError`] says what an operator can do.
-    pub async fn open(
-        path: &Path,
-        clock: Arc<dyn Clock>,
-        options: JobStoreOptions,
-    ) -> Result<Self, JobStoreError> {
-        let writer = Writer::open(path, SCHEMA)?;
-        let reader = Reader::open(path, options.readers)?;
-        let epoch = epoch::enter(&writer, options.boot_id.clone()).await?;
-        let flag = HealthFlag::down("store", Arc::clone(&clock), "not opened yet");
-        let written = watch::Sender::new(0);
-        let path = path.to_owned();
-        let inner = Inner {
-            path,
-            writer,
-            reader,
-            clock,
-            options,
-            epoch,
-            flag,
-            written,
-        };
+    pub fn open(path: &Path, clock: Arc<dyn Clock>, options: JobStoreOptions) -> Result<Self, JobStoreError> {
+        let writer = Writer::open(path, schema::SCHEMA)?;
+        let (epoch, last_change) = epoch::keep(path, &options.boot_id)?;
+        let reader = Reader::open(path, options.readers.max(1))?;
+        let feeds = Reader::open(path, 1)?;
+        let condition = Condition::up(clock.wall());
         Ok(Self {
-            inner: Arc::new(inner),
+            shared: Arc::new(Shared {
+                folder: folder_of(path),
+                writer,
+                reader,
+                feeds,
+                clock,
+                options,
+                epoch,
+                committed: watch::Sender::new(last_change),
+                condition,
+            }),
         })
     }
 
-    /// A feed of the changes from now on.
+    /// A feed of all changes from now on. A process needs one.
     #[must_use]
     pub fn changes(&self) -> JobChanges {
-        JobChanges::new(self.clone())
+        let look_every = self.shared.options.shared.then_some(changes::LOOK_EVERY);
+        JobChanges::new(
+            self.shared.feeds.clone(),
+            self.shared.committed.subscribe(),
+            look_every,
+        )
     }
 
-    /// Runs `write` in the next batch and tells this process's feeds about it.
-    async fn write<T, F>(&self, how: Write, write: F) -> Result<T, StoreError>
+    fn clock(&self) -> &dyn Clock {
+        self.shared.clock.as_ref()
+    }
+
+    fn kept_epoch(&self) -> u64 {
+        self.shared.epoch
+    }
+
+    fn condition(&self) -> &Condition {
+        &self.shared.condition
+    }
+
+    /// P4: nothing is taken in that would eat into the reserve.
+    fn admit(&self, bytes: usize) -> Result<(), StoreError> {
+        // A file system that does not say how full it is refuses the write itself when it is.
+        let Ok(disk) = rustix::fs::statvfs(&self.shared.folder) else {
+            return Ok(());
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let reserve = self.shared.options.disk_reserve_bytes;
+        if free < reserve.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)) {
+            return Err(StoreError::Busy {
+                reason: format!("{free} bytes are free, and {reserve} are kept in reserve"),
+            });
+        }
+        Ok(())
+    }
+
+    async fn write<T, F>(&self, how: Write, act: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection, Now) -> Result<T, Fault> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
         T: Send + 'static,
     {
-        let clock = Arc::clone(&self.inner.clock);
-        let retention_ms = i64::try_from(self.inner.options.retention.as_millis()).unwrap_or(i64::MAX);
-        let result = self
-            .inner
+        // The writer must not hold the store: the thread ends when the last handle is gone.
+        let clock = Arc::clone(&self.shared.clock);
+        let options = self.shared.options.clone();
+        let written = self
+            .shared
             .writer
             .write(how, move |connection| {
-                // Read only now: the wait for the turn belongs to the caller, not to the lease.
-                let now = Now {
-                    wall: clock.wall(),
-                    boot_ms: clock.boot_ms(),
-                    retention_ms,
-                };
-                write(connection, now)
+                let tx = Tx::new(connection, clock.as_ref(), &options);
+                let value = act(&tx)?;
+                Ok::<_, Fault>((value, tx.last_change()))
             })
             .await;
-        self.inner.written.send_modify(|written| *written += 1);
-        result.map_err(|fault: Fault| fault.into_store_error(how.operation))
+        self.shared.condition.note(&written, self.clock().wall());
+        let (value, change) = written.map_err(|fault| fault.classify(how.operation))?;
+        self.shared
+            .committed
+            .send_if_modified(|last| std::mem::replace(last, change.max(*last)) < change);
+        Ok(value)
     }
 
     async fn read<T, F>(&self, operation: &'static str, read: F) -> Result<T, StoreError>
@@ -152,80 +155,17 @@ impl JobStore {
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
         T: Send + 'static,
     {
-        self.inner
+        self.shared
             .reader
             .read(read)
             .await
-            .map_err(|fault: Fault| fault.into_store_error(operation))
-    }
-
-    fn lease_ms(&self) -> i64 {
-        i64::try_from(self.inner.options.lease.as_millis()).unwrap_or(i64::MAX)
+            .map_err(|fault| fault.classify(operation))
     }
 }
 
-impl Health for JobStore {
-    fn health(&self) -> ComponentHealth {
-        match self.inner.writer.fault() {
-            None => self.inner.flag.set_up(),
-            Some(fault) => self.inner.flag.set_down(fault),
-        };
-        self.inner.flag.health()
-    }
-}
-
-/// The moment of a write.
-#[derive(Clone, Copy)]
-struct Now {
-    wall: Timestamp,
-    boot_ms: i64,
-    retention_ms: i64,
-}
-
-/// What goes wrong inside a closure.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    #[error("the store holds what cannot be read: {0}")]
-    Corrupt(String),
-    #[error("{0}")]
-    Busy(String),
-    #[error("the upload has lapsed")]
-    UploadLapsed,
-}
-
-impl Fault {
-    fn into_store_error(self, operation: &'static str) -> StoreError {
-        match self {
-            Self::Write(WriteError::Busy { reason }) | Self::Busy(reason) => StoreError::Busy { reason },
-            Self::Write(WriteError::OutcomeUnknown(source)) => StoreError::OutcomeUnknown {
-                source: Box::new(WriteError::OutcomeUnknown(source)),
-            },
-            Self::UploadLapsed => StoreError::UploadLapsed,
-            Self::Corrupt(what) => StoreError::Corrupt { what },
-            Self::Write(source @ (WriteError::Failed(_) | WriteError::BrokenOff)) => StoreError::Failed {
-                operation,
-                source: Box::new(source),
-            },
-            Self::Read(source) => StoreError::Failed {
-                operation,
-                source: Box::new(source),
-            },
-            Self::Sqlite(source) => StoreError::Failed {
-                operation,
-                source: Box::new(source),
-            },
-            Self::Json(source) => StoreError::Failed {
-                operation,
-                source: Box::new(source),
-            },
-        }
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
     }
 }

@@ -18,11 +18,11 @@ down *flags:
 
 # Runs the API over the brokers.
 api *flags:
-    cargo run --release --bin api -- --profile brokers {{ flags }}
+    cargo run --release -p api -- --profile brokers {{ flags }}
 
 # Runs a workers process over the brokers.
 workers *flags:
-    cargo run --release --bin workers -- --profile brokers {{ flags }}
+    cargo run --release -p workers -- --profile brokers {{ flags }}
 
 # Runs all tests; brokers come and go by themselves.
 test *flags:
@@ -34,7 +34,7 @@ check:
 
 # Writes the specification after a change of the contract.
 openapi:
-    cargo run --quiet --bin api -- openapi > openapi.yaml
+    cargo run --quiet -p api -- openapi > openapi.yaml
 
 # Runs the product with Docker.
 compose:

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::crew::{Crew, CrewPorts, CrewSettings};
+use crate::log_state::{LogState, ProjectionHealth};
 use crate::operations;
 
 /// Connections that read the job store at a time, and as many the projection.
@@ -88,6 +89,7 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Tells this process's dispatcher that there is something to send.
     pub dispatch: DispatchHandle,
+    log_state: LogState,
     profile: Profile,
     // Held for its lock.
     _data: DataDir,
@@ -161,6 +163,7 @@ impl Host {
             log,
             clock,
             dispatch,
+            log_state: LogState::default(),
             profile: config.profile,
             _data: data,
         })
@@ -201,14 +204,18 @@ impl Host {
                 embedded: config.profile == Profile::Embedded,
                 shutdown_timeout: config.workers.shutdown_timeout,
             },
+            log_state: self.log_state.clone(),
         }
     }
 
     /// What `/readyz` shows of this process.
     #[must_use]
     pub fn health(&self) -> Vec<Arc<dyn Health>> {
-        let mut shown: Vec<Arc<dyn Health>> =
-            vec![Arc::new(self.store.clone()), Arc::new(self.projection.clone())];
+        let projection = ProjectionHealth {
+            file: Arc::new(self.projection.clone()),
+            log_state: self.log_state.clone(),
+        };
+        let mut shown: Vec<Arc<dyn Health>> = vec![Arc::new(self.store.clone()), Arc::new(projection)];
         // A queue inside the process has nothing to be away.
         if self.profile == Profile::Brokers {
             shown.push(Arc::clone(&self.queue) as _);

@@ -66,12 +66,18 @@ pub struct Crew {
     pub ports: CrewPorts,
     /// How they work.
     pub settings: CrewSettings,
+    /// What they know of the log.
+    pub log_state: LogState,
 }
 
 impl Crew {
     /// Works until `shutdown`; then takes no more, lets attempts hand back or finish, and returns.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { ports, settings } = self;
+        let Self {
+            ports,
+            settings,
+            log_state,
+        } = self;
         if settings.embedded {
             void_leases(&ports, &shutdown).await;
         }
@@ -79,7 +85,6 @@ impl Crew {
         let attempts_ended = CancellationToken::new();
         let heart = Heart::new(Arc::clone(&ports.attempts), settings.lease / 3);
         let beating = tokio::spawn(Arc::clone(&heart).run(attempts_ended.clone()));
-        let log_state = LogState::default();
         let services = TaskTracker::new();
         for role in &settings.roles {
             let executor = Executor::new(&ports, Arc::clone(&heart), &log_state, shutdown.clone());

@@ -10,7 +10,7 @@ mod execute;
 mod handlers;
 mod heart;
 mod log_gate;
-mod log_state;
+pub mod log_state;
 mod operations;
 mod project;
 mod rescue;

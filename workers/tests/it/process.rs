@@ -8,6 +8,7 @@ use shared::job::{JobId, Role, WorkerId};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use workers::crew::{Crew, CrewPorts, CrewSettings};
+use workers::log_state::LogState;
 
 use crate::bench::{BOUND, Bench};
 
@@ -34,6 +35,7 @@ impl Process {
         );
         let worker = WorkerId(JobId::generate().to_string());
         let crew = Crew {
+            log_state: LogState::default(),
             ports: CrewPorts {
                 accepts: Arc::new(bench.store.clone()),
                 attempts: Arc::clone(&bench.watched) as _,

@@ -61,8 +61,11 @@ impl DispatchStore for Tasks {
     }
 }
 
-/// A server that confirms every second message of a sending.
-struct Forgetful(watch::Sender<u64>);
+/// A server that confirms only every second message of the first sending.
+struct Forgetful {
+    connections: watch::Sender<u64>,
+    remembers: AtomicBool,
+}
 
 impl Health for Forgetful {
     fn health(&self) -> ComponentHealth {
@@ -78,7 +81,10 @@ impl Health for Forgetful {
 #[async_trait]
 impl JobQueue for Forgetful {
     async fn send(&self, _: QueueName, wakeups: Vec<Wakeup>) -> Result<Vec<bool>, QueueError> {
-        Ok((0..wakeups.len()).map(|place| place % 2 == 0).collect())
+        let remembers = self.remembers.swap(true, Ordering::SeqCst);
+        Ok((0..wakeups.len())
+            .map(|place| remembers || place % 2 == 0)
+            .collect())
     }
 
     async fn depth(&self, _: QueueName) -> Result<u64, QueueError> {
@@ -90,7 +96,7 @@ impl JobQueue for Forgetful {
     }
 
     fn connections(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
+        self.connections.subscribe()
     }
 }
 
@@ -107,7 +113,10 @@ fn start(tasks: u32, full: bool) -> (Arc<Tasks>, CancellationToken) {
         looks: watch::Sender::new(0),
         left: watch::Sender::new(tasks as usize),
     });
-    let queue = Arc::new(Forgetful(watch::Sender::new(1)));
+    let queue = Arc::new(Forgetful {
+        connections: watch::Sender::new(1),
+        remembers: AtomicBool::new(false),
+    });
     let dispatcher = Dispatcher::new(Arc::clone(&store) as _, queue, DispatchHandle::default());
     let shutdown = CancellationToken::new();
     tokio::spawn(dispatcher.run(shutdown.clone()));

@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::Duration;
 
 use shared::adapters::embedded::InProcessQueue;
 use shared::adapters::kafka::KafkaLog;
@@ -15,14 +14,13 @@ use shared::config::{Config, Profile};
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
 use shared::ports::{Clock, EventLog, Health, JobQueue, Projection};
-use shared::telemetry::{LogFault, Metrics, MetricsFault, start_logs};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use shared::telemetry::{LogFault, MetricsFault};
 use uuid::Uuid;
 
 use crate::crew::{Crew, CrewPorts, CrewSettings};
 use crate::log_state::{LogState, ProjectionHealth};
 use crate::operations;
+use crate::process::{block_on, shutdown_signal, start_process, stopped_within};
 
 /// Connections that read the job store at a time, and as many the projection.
 const READERS: usize = 4;
@@ -257,72 +255,6 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
         .await;
         Ok(())
     })
-}
-
-/// Starts what every process has before anything else: logs, warnings, metrics.
-///
-/// # Errors
-/// [`AppError`].
-pub fn start_process(config: &Config, warnings: &[String]) -> Result<Metrics, AppError> {
-    start_logs(&config.log)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok(Metrics::start()?)
-}
-
-/// Runs `main` on a runtime of its own.
-///
-/// # Errors
-/// Those of `main`, or [`AppError::System`].
-pub fn block_on<T>(main: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| AppError::System {
-            what: "an async runtime",
-            source,
-        })?;
-    let result = runtime.block_on(main);
-    // A read of the store cannot be broken off; it ends within a second (P9).
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    result
-}
-
-/// A token that is cancelled by the first `SIGTERM` or `SIGINT`.
-///
-/// # Errors
-/// [`AppError::System`].
-pub fn shutdown_signal() -> Result<CancellationToken, AppError> {
-    let listen = |kind| {
-        signal(kind).map_err(|source| AppError::System {
-            what: "a signal handler",
-            source,
-        })
-    };
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let token = CancellationToken::new();
-    let cancelled = token.clone();
-    tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!(signal = name, "stopping");
-        cancelled.cancel();
-    });
-    Ok(token)
-}
-
-/// Waits for `rest` to stop, but not longer than `bound`.
-pub async fn stopped_within(bound: Duration, rest: impl Future<Output = ()>) {
-    match tokio::time::timeout(bound, rest).await {
-        Ok(()) => tracing::info!("stopped"),
-        Err(_) => tracing::warn!(
-            bound_ms = bound.as_millis(),
-            "stopped before everything had ended"
-        ),
-    }
 }
 
 fn worker_id() -> WorkerId {

@@ -12,6 +12,7 @@ mod heart;
 mod log_gate;
 pub mod log_state;
 mod operations;
+pub mod process;
 mod project;
 mod rescue;
 mod wake;

@@ -9,17 +9,18 @@ use shared::adapters::rabbitmq::RabbitQueue;
 use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::adapters::sqlite::log::SqliteLog;
 use shared::adapters::sqlite::projection::ProjectionStore;
-use shared::adapters::system::{DataDir, DataDirError, Sharing, SystemClock, boot_id};
+use shared::adapters::system::{DataDir, Sharing, SystemClock, boot_id};
 use shared::config::{Config, Profile};
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
 use shared::ports::{Clock, EventLog, Health, JobQueue, Projection};
-use shared::telemetry::{LogFault, MetricsFault};
 use uuid::Uuid;
 
-use crate::crew::{Crew, CrewPorts, CrewSettings};
+use crate::app_error::AppError;
+use crate::crew::Crew;
 use crate::log_state::{LogState, ProjectionHealth};
 use crate::operations;
+use crate::ports::{CrewPorts, CrewSettings};
 use crate::process::{block_on, shutdown_signal, start_process, stopped_within};
 
 /// Connections that read the job store at a time, and as many the projection.
@@ -28,50 +29,6 @@ const READERS: usize = 4;
 const PREFETCH: u16 = 200;
 /// Attempts that one process executes at a time in one role.
 const CONCURRENCY: usize = 16;
-
-/// A process that cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// Logs.
-    #[error(transparent)]
-    Logs(#[from] LogFault),
-    /// Metrics.
-    #[error(transparent)]
-    Metrics(#[from] MetricsFault),
-    /// The data folder.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// One of the parts that every process has.
-    #[error("{what} cannot be opened")]
-    Open {
-        /// Which part.
-        what: &'static str,
-        /// What it said.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: choose another address with --listen, port 0 takes a free one")]
-    Listen {
-        /// The address.
-        address: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The profile has no worker processes of its own.
-    #[error("the profile `embedded` runs inside `api`: start `api` alone, or give both --profile brokers")]
-    NoWorkers,
-    /// The operating system.
-    #[error("the operating system refused {what}")]
-    System {
-        /// What was asked for.
-        what: &'static str,
-        /// What it said.
-        #[source]
-        source: std::io::Error,
-    },
-}
 
 /// The adapters of one process, as its profile picks them.
 pub struct Host {

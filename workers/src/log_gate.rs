@@ -7,7 +7,7 @@ use shared::ports::{AttemptStore, EventLog, LogError, StoreError};
 use shared::wire::UserEventRecord;
 use tokio::sync::Mutex;
 
-use crate::crew::CrewPorts;
+use crate::ports::CrewPorts;
 
 /// Opens once, when the log was found to be the one that this store knows.
 pub(crate) struct LogGate {

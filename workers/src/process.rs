@@ -7,7 +7,7 @@ use shared::telemetry::{Metrics, start_logs};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::AppError;
+use crate::app_error::AppError;
 
 /// Starts what every process has before anything else: logs, warnings, metrics.
 ///

@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod app_error;
 mod complete;
 mod consume;
 pub mod crew;
@@ -12,6 +13,8 @@ mod heart;
 mod log_gate;
 pub mod log_state;
 mod operations;
+pub mod ports;
+pub mod process;
 mod project;
 mod rescue;
 mod wake;

@@ -13,8 +13,8 @@ use shared::ports::{Clock, EventLog, LogError, Projection, ProjectionError, Proj
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::crew::{CrewPorts, CrewSettings};
 use crate::log_state::LogState;
+use crate::ports::{CrewPorts, CrewSettings};
 use crate::wake::{Waker, waits_in_vain};
 
 /// How often who stands by contends for the lease (P16).

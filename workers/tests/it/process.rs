@@ -7,8 +7,9 @@ use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{JobId, Role, WorkerId};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use workers::crew::{Crew, CrewPorts, CrewSettings};
+use workers::crew::Crew;
 use workers::log_state::LogState;
+use workers::ports::{CrewPorts, CrewSettings};
 
 use crate::bench::{BOUND, Bench};
 

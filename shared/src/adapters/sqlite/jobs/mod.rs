@@ -1,1 +1,164 @@
-//! The job store: the ports of steps 2, 3, 4, 7 and 8 over one SQLite file.
+//! The job store in one SQLite file: every job, task, attempt and lease. It alone says what state a job is in.
+
+mod accept;
+mod attempt;
+mod changes;
+mod claim;
+mod control;
+mod dispatch;
+mod epoch;
+mod fault;
+mod finish;
+mod health;
+mod heartbeat;
+mod ledger;
+mod list;
+mod options;
+mod parked;
+mod read;
+mod report;
+mod rescue;
+mod rows;
+mod schema;
+mod staging;
+mod transition;
+mod tx;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+pub use changes::JobChanges;
+pub use fault::JobStoreError;
+pub use options::JobStoreOptions;
+
+use self::fault::Fault;
+use self::health::Condition;
+use self::tx::Tx;
+use crate::adapters::sqlite::{Reader, Write, Writer};
+use crate::ports::{Clock, StoreError};
+
+/// The job store. Cheap to clone; all clones share one writer.
+#[derive(Clone)]
+pub struct JobStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    writer: Writer,
+    reader: Reader,
+    feeds: Reader,
+    clock: Arc<dyn Clock>,
+    options: JobStoreOptions,
+    epoch: u64,
+    committed: watch::Sender<i64>,
+    condition: Condition,
+}
+
+impl JobStore {
+    /// Opens or makes the store; the first open under another boot id raises its epoch (P2).
+    ///
+    /// # Errors
+    /// [`JobStoreError`] says what an operator can do.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>, options: JobStoreOptions) -> Result<Self, JobStoreError> {
+        let writer = Writer::open(path, schema::SCHEMA)?;
+        let (epoch, last_change) = epoch::keep(path, &options.boot_id)?;
+        let reader = Reader::open(path, options.readers.max(1))?;
+        let feeds = Reader::open(path, 1)?;
+        let condition = Condition::up(clock.wall());
+        Ok(Self {
+            shared: Arc::new(Shared {
+                folder: folder_of(path),
+                writer,
+                reader,
+                feeds,
+                clock,
+                options,
+                epoch,
+                committed: watch::Sender::new(last_change),
+                condition,
+            }),
+        })
+    }
+
+    /// A feed of all changes from now on. A process needs one.
+    #[must_use]
+    pub fn changes(&self) -> JobChanges {
+        JobChanges::new(self.shared.feeds.clone(), self.shared.committed.subscribe())
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.shared.clock.as_ref()
+    }
+
+    fn kept_epoch(&self) -> u64 {
+        self.shared.epoch
+    }
+
+    fn condition(&self) -> &Condition {
+        &self.shared.condition
+    }
+
+    /// P4: nothing is taken in that would eat into the reserve.
+    fn admit(&self, bytes: usize) -> Result<(), StoreError> {
+        // A file system that does not say how full it is refuses the write itself when it is.
+        let Ok(disk) = rustix::fs::statvfs(&self.shared.folder) else {
+            return Ok(());
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let reserve = self.shared.options.disk_reserve_bytes;
+        if free < reserve.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)) {
+            return Err(StoreError::Busy {
+                reason: format!("{free} bytes are free, and {reserve} are kept in reserve"),
+            });
+        }
+        Ok(())
+    }
+
+    async fn write<T, F>(&self, how: Write, act: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        T: Send + 'static,
+    {
+        // The writer must not hold the store: the thread ends when the last handle is gone.
+        let clock = Arc::clone(&self.shared.clock);
+        let options = self.shared.options.clone();
+        let written = self
+            .shared
+            .writer
+            .write(how, move |connection| {
+                let tx = Tx::new(connection, clock.as_ref(), &options);
+                let value = act(&tx)?;
+                Ok::<_, Fault>((value, tx.last_change()))
+            })
+            .await;
+        self.shared.condition.note(&written, self.clock().wall());
+        let (value, change) = written.map_err(|fault| fault.classify(how.operation))?;
+        self.shared
+            .committed
+            .send_if_modified(|last| std::mem::replace(last, change.max(*last)) < change);
+        Ok(value)
+    }
+
+    async fn read<T, F>(&self, operation: &'static str, read: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.shared
+            .reader
+            .read(read)
+            .await
+            .map_err(|fault| fault.classify(operation))
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}

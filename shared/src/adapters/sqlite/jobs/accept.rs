@@ -1,0 +1,171 @@
+//! Step 2: job, tasks, input and rejects become visible in one flushed transaction (P1, P4).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use super::fault::Fault;
+use super::rows::{self, JobRow, int};
+use super::tx::Tx;
+use super::{JobStore, read, staging, transition};
+use crate::adapters::sqlite::Write;
+use crate::job::{JobRequest, JobState};
+use crate::ports::{AcceptStore, Accepted, InputChunk, NewJob, RejectRecord, StoreError, UploadId};
+
+/// How long an accept waits for its turn before it is refused (P9).
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[async_trait]
+impl AcceptStore for JobStore {
+    async fn stage(
+        &self,
+        upload: UploadId,
+        chunk: InputChunk,
+        rejects: Vec<RejectRecord>,
+    ) -> Result<(), StoreError> {
+        self.admit(chunk.body.len())?;
+        self.write(Write::relaxed("stage").patience(PATIENCE), move |tx| {
+            admit(tx)?;
+            staging::renew(tx, upload)?;
+            staging::add_chunks(tx, upload.0.as_bytes(), &[chunk])?;
+            staging::add_rejects(tx, upload.0.as_bytes(), &rejects)
+        })
+        .await
+    }
+
+    async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError> {
+        self.admit(job.chunks.iter().map(|chunk| chunk.body.len()).sum())?;
+        self.write(Write::flushed("accept").patience(PATIENCE), move |tx| {
+            accept(tx, &job)
+        })
+        .await
+    }
+
+    async fn discard(&self, upload: UploadId) -> Result<(), StoreError> {
+        self.write(Write::relaxed("discard"), move |tx| {
+            staging::mark_swept(tx, upload)
+        })
+        .await?;
+        self.drop_staged(upload).await
+    }
+
+    async fn sweep_uploads(&self) -> Result<u64, StoreError> {
+        self.sweep_lapsed_uploads().await
+    }
+}
+
+/// P4: no more is taken in than the backlog allows.
+fn admit(tx: &Tx<'_>) -> Result<(), Fault> {
+    let open: i64 = tx
+        .statement("SELECT ifnull(sum(n), 0) FROM counts")?
+        .query_row([], |row| row.get(0))?;
+    if rows::count(open) >= tx.backlog_limit {
+        return Err(Fault::Busy(format!(
+            "{open} jobs have not ended, and {} may wait at a time",
+            tx.backlog_limit
+        )));
+    }
+    Ok(())
+}
+
+fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
+    // The same accept again, after an outcome that was unknown (P3).
+    if rows::job_by_id(tx, job.id)?.is_none() {
+        admit(tx)?;
+        let input = match job.upload {
+            Some(upload) => {
+                staging::take(tx, upload)?;
+                *upload.0.as_bytes()
+            }
+            None => *job.id.as_bytes(),
+        };
+        let row = insert_job(tx, job, &input)?;
+        insert_tasks(tx, job, row.seq)?;
+        staging::add_chunks(tx, &input, &job.chunks)?;
+        staging::add_rejects(tx, &input, &job.rejects)?;
+        insert_waits(tx, job, row.seq)?;
+        transition::count_new(tx, &row)?;
+    }
+    let view = read::view(tx.connection, job.id, 0)?.ok_or_else(|| Fault::corrupt("jobs.id", job.id))?;
+    Ok(Accepted { job: view })
+}
+
+fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fault> {
+    let open_tasks = u32::try_from(job.tasks.len()).unwrap_or(u32::MAX);
+    let kind = job.request.kind();
+    let state = JobState::Queued;
+    let change = tx.next_change()?;
+    tx.run(
+        "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
+                           root, input, trace, request)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11)",
+        params![
+            job.id.as_bytes(),
+            kind.as_str(),
+            state.as_str(),
+            change,
+            open_tasks,
+            int(job.received),
+            int(job.rejected),
+            job.created_at.as_millis(),
+            input,
+            job.trace.to_string(),
+            rows::to_json(&job.request),
+        ],
+    )?;
+    Ok(JobRow {
+        seq: tx.connection.last_insert_rowid(),
+        kind,
+        state,
+        open_tasks,
+        succeeded: 0,
+        failed: 0,
+        rejects: job.rejected > 0,
+    })
+}
+
+fn insert_tasks(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
+    let deadline = match &job.request {
+        JobRequest::Report(report) => Some(
+            job.created_at
+                .plus_millis(i64::from(report.deadline_s) * 1000)
+                .as_millis(),
+        ),
+        JobRequest::Submit(_) => None,
+    };
+    let mut statement = tx.statement(
+        "INSERT INTO tasks (job, no, queue, state, standing, at_boot_ms, events, deadline_ms)
+         VALUES (?1, ?2, ?3, 'queued', 'unsent', ?4, ?5, ?6)",
+    )?;
+    for (no, task) in (0_u32..).zip(&job.tasks) {
+        statement.execute(params![
+            seq,
+            no,
+            task.queue.as_str(),
+            tx.boot_ms,
+            int(task.events),
+            deadline,
+        ])?;
+    }
+    Ok(())
+}
+
+/// A job that is unknown or purged counts as ended.
+fn insert_waits(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
+    let JobRequest::Report(report) = &job.request else {
+        return Ok(());
+    };
+    for awaited in &report.after {
+        if let Some(awaited) = rows::job_by_id(tx, *awaited)?
+            && !awaited.state.is_terminal()
+            && awaited.seq != seq
+        {
+            tx.run(
+                "INSERT OR IGNORE INTO waits (awaited, waiter) VALUES (?1, ?2)",
+                params![awaited.seq, seq],
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Steps 4 and 7 as a port: claims, heartbeats and outcomes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::finish::{self, Tried};
+use super::{JobStore, claim, heartbeat, ledger};
+use crate::adapters::sqlite::Write;
+use crate::job::{JobId, Lease, TaskRef, WorkerId};
+use crate::ports::{
+    AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark, StoreError,
+};
+
+#[async_trait]
+impl AttemptStore for JobStore {
+    async fn claim(&self, tasks: Vec<TaskRef>, worker: &WorkerId) -> Result<Vec<Claimed>, StoreError> {
+        let worker = worker.clone();
+        self.write(Write::relaxed("claim"), move |tx| {
+            claim::claim(tx, &tasks, &worker)
+        })
+        .await
+    }
+
+    async fn heartbeat(&self, beats: Vec<Heartbeat>) -> Result<Vec<HeartbeatOutcome>, StoreError> {
+        self.write(Write::relaxed("heartbeat").first(), move |tx| {
+            heartbeat::heartbeat(tx, &beats)
+        })
+        .await
+    }
+
+    async fn input(&self, root: JobId, task: u32, index: u32) -> Result<Option<InputChunk>, StoreError> {
+        self.read("input", move |connection| {
+            claim::input(connection, root, task, index)
+        })
+        .await
+    }
+
+    async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Finished, StoreError> {
+        let outcome = Arc::new(outcome);
+        let mut flushed = outcome.ends_task();
+        loop {
+            let how = if flushed {
+                Write::flushed("finish")
+            } else {
+                Write::relaxed("finish")
+            };
+            let outcome = Arc::clone(&outcome);
+            let tried = self
+                .write(how, move |tx| finish::finish(tx, lease, &outcome, flushed))
+                .await?;
+            match tried {
+                Tried::Written(finished) => return Ok(finished),
+                Tried::MustBeFlushed => flushed = true,
+            }
+        }
+    }
+
+    async fn log_marks(&self) -> Result<Vec<RecordMark>, StoreError> {
+        self.read("log_marks", ledger::marks).await
+    }
+}

@@ -1,0 +1,136 @@
+//! Step 4: deliveries become claimed attempts, a batch in one relaxed write (P6, P7).
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+use rusqlite::{OptionalExtension, params};
+
+use super::fault::Fault;
+use super::rows::{self, JobRow, TaskRow};
+use super::tx::Tx;
+use super::{staging, transition};
+use crate::job::{JobId, JobRequest, JobTransition, Lease, TaskRef, TaskTransition, WorkerId};
+use crate::ports::{Claimed, InputChunk};
+use crate::time::Timestamp;
+
+/// A first chunk up to this size is read with the claim; a larger one would hold up the other writers.
+const AT_HAND_BYTES: i64 = 64 * 1024;
+/// Attempts that are kept of each task: as many as a job shows.
+const ATTEMPTS_KEPT: u32 = 10;
+
+/// Claims what can be claimed.
+pub(super) fn claim(tx: &Tx<'_>, tasks: &[TaskRef], worker: &WorkerId) -> Result<Vec<Claimed>, Fault> {
+    let mut claimed = Vec::with_capacity(tasks.len());
+    let mut moved = BTreeMap::new();
+    for task in tasks {
+        if let Some((job, one)) = claim_one(tx, *task, worker)? {
+            claimed.push(one);
+            moved.insert(job.seq, job);
+        }
+    }
+    for job in moved.values() {
+        transition::touch(tx, job)?;
+    }
+    Ok(claimed)
+}
+
+fn claim_one(tx: &Tx<'_>, named: TaskRef, worker: &WorkerId) -> Result<Option<(JobRow, Claimed)>, Fault> {
+    let Some((mut job, task)) = rows::job_and_task(tx, named)? else {
+        return Ok(None);
+    };
+    let Some(to) = TaskTransition::Claim.apply(task.state, job.state) else {
+        return Ok(None);
+    };
+    let lease = Lease {
+        task: named,
+        token: task.token + 1,
+        nonce: rand::rng().random(),
+    };
+    // A parked task, or one whose back-off has not ended, is not due.
+    let won = tx.run(
+        "UPDATE tasks SET state = ?3, token = ?4, nonce = ?5, lease_until_boot_ms = ?6, attempts = attempts + 1
+         WHERE job = ?1 AND no = ?2 AND state = 'queued'
+           AND (standing = 'sent' OR (standing = 'unsent' AND at_boot_ms <= ?7))",
+        params![
+            job.seq,
+            task.no,
+            to.as_str(),
+            lease.token,
+            lease.nonce,
+            tx.boot_ms + tx.lease_ms,
+            tx.boot_ms,
+        ],
+    )?;
+    if won == 0 {
+        return Ok(None);
+    }
+    begin_attempt(tx, &job, &task, worker)?;
+    transition::move_job(tx, &mut job, JobTransition::Start, &mut Vec::new())?;
+    let claimed = claimed(tx, &job, &task, lease)?;
+    Ok(Some((job, claimed)))
+}
+
+fn begin_attempt(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, worker: &WorkerId) -> Result<(), Fault> {
+    let attempt = task.attempts + 1;
+    tx.run(
+        "INSERT INTO attempts (job, task, n, worker, started_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![job.seq, task.no, attempt, worker.0, tx.wall.as_millis()],
+    )?;
+    if attempt > ATTEMPTS_KEPT {
+        tx.run(
+            "DELETE FROM attempts WHERE job = ?1 AND task = ?2 AND n <= ?3",
+            params![job.seq, task.no, attempt - ATTEMPTS_KEPT],
+        )?;
+    }
+    tx.run(
+        "UPDATE jobs SET started_ms = ?2 WHERE seq = ?1 AND started_ms IS NULL",
+        params![job.seq, tx.wall.as_millis()],
+    )?;
+    Ok(())
+}
+
+fn claimed(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, lease: Lease) -> Result<Claimed, Fault> {
+    let (request, root, created_ms, input, trace): (String, [u8; 16], i64, [u8; 16], String) = tx
+        .statement("SELECT request, root, created_ms, input, trace FROM jobs WHERE seq = ?1")?
+        .query_row([job.seq], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
+    let (events, parked): (i64, Option<String>) = tx
+        .statement("SELECT events, parked FROM tasks WHERE job = ?1 AND no = ?2")?
+        .query_row(params![job.seq, task.no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let request: JobRequest = rows::json("jobs.request", &request)?;
+    let first_chunk = match &request {
+        JobRequest::Submit(_) => staging::chunk(tx.connection, &input, task.no, 0, AT_HAND_BYTES)?,
+        JobRequest::Report(_) => None,
+    };
+    Ok(Claimed {
+        lease,
+        attempt: task.attempts + 1,
+        request,
+        root: JobId(uuid::Uuid::from_bytes(root)),
+        created_at: Timestamp::from_millis(created_ms),
+        events: rows::count(events),
+        first_chunk,
+        parked: parked
+            .map(|parked| rows::json("tasks.parked", &parked))
+            .transpose()?,
+        trace: rows::trace(&trace)?,
+    })
+}
+
+/// The chunk of a root job's input.
+pub(super) fn input(
+    connection: &rusqlite::Connection,
+    root: JobId,
+    task: u32,
+    index: u32,
+) -> Result<Option<InputChunk>, Fault> {
+    let owner: Option<[u8; 16]> = connection
+        .prepare_cached("SELECT input FROM jobs WHERE id = ?1")?
+        .query_row([root.as_bytes()], |row| row.get(0))
+        .optional()?;
+    match owner {
+        Some(owner) => staging::chunk(connection, &owner, task, index, i64::MAX),
+        None => Ok(None),
+    }
+}

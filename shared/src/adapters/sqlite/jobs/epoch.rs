@@ -1,0 +1,44 @@
+//! The first open under another boot id raises the epoch, flushed before anything is answered (P2, P8).
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use super::fault::JobStoreError;
+use crate::adapters::sqlite::batch;
+use crate::adapters::sqlite::turnstile::Turnstile;
+
+/// The store's epoch under this boot, and the number of the last change.
+pub(super) fn keep(path: &Path, boot_id: &str) -> Result<(u64, i64), JobStoreError> {
+    let turnstile = Turnstile::open(path).map_err(JobStoreError::Lock)?;
+    let _turn = turnstile.take().map_err(JobStoreError::Lock)?;
+    let connection = batch::connect(path).map_err(JobStoreError::Epoch)?;
+    raise(&connection, boot_id).map_err(JobStoreError::Epoch)
+}
+
+fn raise(connection: &Connection, boot_id: &str) -> rusqlite::Result<(u64, i64)> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let raised = connection.execute(
+        "UPDATE meta SET epoch = epoch + 1, boot_id = ?1 WHERE one = 1 AND boot_id <> ?1",
+        params![boot_id],
+    )?;
+    if raised > 0 {
+        // P8: what was counted on another boot's clock has lapsed and is due; its wake-ups may be lost.
+        connection.execute_batch(
+            "UPDATE tasks SET at_boot_ms = 0, standing = 'unsent', dispatch_no = dispatch_no + 1, resends = 0
+                 WHERE state = 'queued' AND standing IN ('unsent', 'sent');
+             UPDATE tasks SET lease_until_boot_ms = 0 WHERE state = 'leased';
+             UPDATE uploads SET lease_until_boot_ms = 0;
+             UPDATE rescuer SET until_boot_ms = 0;
+             UPDATE jobs SET progress_boot_ms = 0 WHERE progress_boot_ms > 0 AND ended_ms IS NULL",
+        )?;
+    }
+    let kept = connection.query_row("SELECT epoch, change_seq FROM meta WHERE one = 1", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get(1)?))
+    })?;
+    connection.execute_batch("COMMIT")?;
+    if raised > 0 {
+        tracing::info!(store.epoch = kept.0, "the store was opened under another boot");
+    }
+    Ok((u64::try_from(kept.0).unwrap_or(0), kept.1))
+}

@@ -1,0 +1,227 @@
+//! Step 7: an outcome moves its task, fenced by the lease, and with the last task the job (P2, P7, P14).
+
+use rusqlite::params;
+
+use super::fault::Fault;
+use super::options::millis;
+use super::rows::{self, JobRow, TaskRow, int};
+use super::transition::{self, Ended};
+use super::tx::Tx;
+use super::{ledger, report};
+use crate::job::{Backoff, Failure, JobError, Lease, TaskState, TaskTransition};
+use crate::ports::{Finished, Outcome, ParkCondition, Published};
+
+/// What a try to write an outcome led to.
+pub(super) enum Tried {
+    /// It is written, or the lease was lost.
+    Written(Finished),
+    /// P2, P14: the task ends, which must be flushed. Nothing was changed; write it again, flushed.
+    MustBeFlushed,
+}
+
+/// Writes an outcome; where the task would end and the write is not `flushed`, changes nothing.
+pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool) -> Result<Tried, Fault> {
+    let lost = Finished {
+        task: None,
+        job: None,
+        woke: Vec::new(),
+    };
+    let Some((mut job, task)) = rows::job_and_task(tx, lease.task)? else {
+        return Ok(Tried::Written(lost));
+    };
+    let ours =
+        task.state == TaskState::Leased && task.token == lease.token && task.nonce == Some(lease.nonce);
+    let Some(to) = transition_of(outcome)
+        .apply(task.state, job.state)
+        .filter(|_| ours)
+    else {
+        return Ok(Tried::Written(lost));
+    };
+    if to.is_terminal() && !flushed {
+        return Ok(Tried::MustBeFlushed);
+    }
+    let mut woke = Vec::new();
+    note(tx, &job, &task, outcome)?;
+    let (error, published) = told(outcome);
+    if let Some(published) = published {
+        ledger::count(tx, &job, &task, published)?;
+        ledger::keep_marks(tx, &published.marks)?;
+        if to.is_terminal() {
+            ledger::merge_receipts(tx, &job, &published.receipts)?;
+        }
+    }
+    if to.is_terminal() {
+        // A report of a cancelled job has no result.
+        if let (Outcome::Reported(report), TaskState::Succeeded) = (outcome, to) {
+            report::insert(tx, &job, report)?;
+        }
+        leave_lease(tx, &job, &task, to, &Next::END)?;
+        transition::tasks_ended(tx, &mut job, Ended::one(to), error, &mut woke)?;
+    } else {
+        let next = next(tx, &job, &task, outcome)?;
+        leave_lease(tx, &job, &task, to, &next)?;
+        if next.standing == UNSENT {
+            transition::wake_queue(&mut woke, task.queue);
+        }
+    }
+    transition::touch(tx, &job)?;
+    Ok(Tried::Written(Finished {
+        task: Some(to),
+        job: Some(job.state),
+        woke,
+    }))
+}
+
+const fn transition_of(outcome: &Outcome) -> TaskTransition {
+    match outcome {
+        Outcome::Published(_) | Outcome::Reported(_) => TaskTransition::Succeed,
+        Outcome::Failed {
+            failure: Failure::Permanent(_),
+            published: _,
+        } => TaskTransition::Fail,
+        Outcome::Failed {
+            failure: Failure::Transient { reason: _ },
+            published: _,
+        }
+        | Outcome::Park(_)
+        | Outcome::HandBack(_) => TaskTransition::Requeue,
+    }
+}
+
+const fn told(outcome: &Outcome) -> (Option<&JobError>, Option<&Published>) {
+    match outcome {
+        Outcome::Published(published) | Outcome::HandBack(published) => (None, Some(published)),
+        Outcome::Reported(_) | Outcome::Park(_) => (None, None),
+        Outcome::Failed {
+            failure: Failure::Permanent(error),
+            published,
+        } => (Some(error), Some(published)),
+        Outcome::Failed {
+            failure: Failure::Transient { reason: _ },
+            published,
+        } => (None, Some(published)),
+    }
+}
+
+/// Ends the attempt in the job's history.
+fn note(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, outcome: &Outcome) -> Result<(), Fault> {
+    let error = match outcome {
+        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Park(_) | Outcome::HandBack(_) => None,
+        Outcome::Failed {
+            failure: Failure::Transient { reason },
+            published: _,
+        } => Some(reason.as_str()),
+        Outcome::Failed {
+            failure: Failure::Permanent(error),
+            published: _,
+        } => Some(error.detail.as_str()),
+    };
+    end_attempt(tx, job, task, error)
+}
+
+/// Ends the task's running attempt.
+pub(super) fn end_attempt(
+    tx: &Tx<'_>,
+    job: &JobRow,
+    task: &TaskRow,
+    error: Option<&str>,
+) -> Result<(), Fault> {
+    tx.run(
+        "UPDATE attempts SET ended_ms = ?4, error = ?5 WHERE job = ?1 AND task = ?2 AND n = ?3",
+        params![job.seq, task.no, task.attempts, tx.wall.as_millis(), error],
+    )?;
+    Ok(())
+}
+
+const UNSENT: &str = "unsent";
+
+/// How a task stands after it has left its lease.
+pub(super) struct Next {
+    standing: &'static str,
+    at_boot_ms: i64,
+    failures: u32,
+    parked: Option<String>,
+}
+
+impl Next {
+    const END: Self = Self {
+        standing: "",
+        at_boot_ms: 0,
+        failures: 0,
+        parked: None,
+    };
+
+    /// Due at once, with no failure to its name.
+    pub(super) const fn due(tx: &Tx<'_>) -> Self {
+        Self {
+            standing: UNSENT,
+            at_boot_ms: tx.boot_ms,
+            failures: 0,
+            parked: None,
+        }
+    }
+}
+
+fn next(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, outcome: &Outcome) -> Result<Next, Fault> {
+    let due = Next::due(tx);
+    Ok(match outcome {
+        Outcome::Failed { .. } => {
+            let failures = task.failures.saturating_add(1);
+            Next {
+                at_boot_ms: tx.boot_ms + millis(Backoff::TASK.draw(failures)),
+                failures,
+                ..due
+            }
+        }
+        Outcome::Park(parked) => {
+            // P22: what has come true in the meantime wakes nobody later. P21: no bound is no condition.
+            let standing = match parked.condition {
+                ParkCondition::JobsEnded if transition::waits(tx, job.seq)? => "jobs",
+                ParkCondition::BoundReached if parked.bound.is_some() => "bound",
+                ParkCondition::JobsEnded | ParkCondition::BoundReached => UNSENT,
+            };
+            Next {
+                standing,
+                parked: Some(rows::to_json(parked)),
+                ..due
+            }
+        }
+        Outcome::HandBack(_) | Outcome::Published(_) | Outcome::Reported(_) => due,
+    })
+}
+
+/// P6, P7: one conditional write takes the lease away; each return to `queued` raises the dispatch number.
+pub(super) fn leave_lease(
+    tx: &Tx<'_>,
+    job: &JobRow,
+    task: &TaskRow,
+    to: TaskState,
+    next: &Next,
+) -> Result<(), Fault> {
+    let left = tx.run(
+        "UPDATE tasks SET state = ?5, standing = ?6, at_boot_ms = ?7, failures = ?8,
+                parked = ifnull(?9, parked), dispatch_no = dispatch_no + 1, resends = 0, nonce = NULL,
+                lease_until_boot_ms = NULL
+         WHERE job = ?1 AND no = ?2 AND state = 'leased' AND token = ?3 AND nonce = ?4",
+        params![
+            job.seq,
+            task.no,
+            task.token,
+            task.nonce,
+            to.as_str(),
+            next.standing,
+            next.at_boot_ms,
+            int(u64::from(next.failures)),
+            next.parked,
+        ],
+    )?;
+    if left == 0 {
+        return Err(Fault::corrupt("tasks.token", task.token));
+    }
+    Ok(())
+}
+
+/// Ends a task whose lease its holder lost.
+pub(super) fn end_lost(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, to: TaskState) -> Result<(), Fault> {
+    leave_lease(tx, job, task, to, &Next::END)
+}

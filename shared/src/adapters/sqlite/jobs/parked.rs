@@ -1,0 +1,136 @@
+//! Reports that wait and hold no worker: found, woken, failed (P22).
+
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::fault::Fault;
+use super::rows::{self, JobRow, TaskRow};
+use super::transition::{self, Ended};
+use super::tx::Tx;
+use crate::job::{JobError, JobId, TaskRef, TaskTransition};
+use crate::ports::{Parked, PartitionEnd, Rescued};
+use crate::time::Timestamp;
+
+/// Tasks that are parked until the projection has reached their bound.
+pub(super) fn parked(connection: &Connection) -> Result<Vec<(TaskRef, Vec<PartitionEnd>)>, Fault> {
+    // Each queue by name: the index begins with it.
+    let mut statement = connection.prepare_cached(
+        "SELECT jobs.id, tasks.no, tasks.parked FROM tasks JOIN jobs ON jobs.seq = tasks.job
+         WHERE tasks.state = 'queued' AND tasks.queue = ?1 AND tasks.standing = 'bound'
+         ORDER BY tasks.at_boot_ms, tasks.job",
+    )?;
+    let mut parked = Vec::new();
+    for queue in crate::job::QueueName::ALL {
+        let mut found = statement.query([queue.as_str()])?;
+        while let Some(row) = found.next()? {
+            let task = TaskRef {
+                job: JobId(Uuid::from_bytes(row.get(0)?)),
+                task: row.get(1)?,
+            };
+            let left: Parked = rows::json("tasks.parked", &row.get::<_, String>(2)?)?;
+            let bound = left
+                .bound
+                .ok_or_else(|| Fault::corrupt("tasks.parked without a bound", task))?;
+            parked.push((task, bound));
+        }
+    }
+    Ok(parked)
+}
+
+/// Makes parked tasks due.
+pub(super) fn wake(tx: &Tx<'_>, tasks: &[TaskRef]) -> Result<Rescued, Fault> {
+    let mut rescued = Rescued::default();
+    for named in tasks {
+        let Some((job, task)) = rows::job_and_task(tx, *named)? else {
+            continue;
+        };
+        let woken = tx.run(
+            "UPDATE tasks SET standing = 'unsent', at_boot_ms = ?3, dispatch_no = dispatch_no + 1, resends = 0
+             WHERE job = ?1 AND no = ?2 AND state = 'queued' AND standing IN ('jobs', 'bound')",
+            params![job.seq, task.no, tx.boot_ms],
+        )?;
+        if woken > 0 {
+            transition::wake_queue(&mut rescued.woke, task.queue);
+            rescued.tasks += 1;
+        }
+    }
+    Ok(rescued)
+}
+
+/// Fails those of the tasks that are parked.
+pub(super) fn fail_parked(tx: &Tx<'_>, tasks: &[TaskRef], error: &JobError) -> Result<Rescued, Fault> {
+    let mut rescued = Rescued::default();
+    for named in tasks {
+        let Some((job, task)) = rows::job_and_task(tx, *named)? else {
+            continue;
+        };
+        let is_parked: bool = tx
+            .statement(
+                "SELECT EXISTS (SELECT 1 FROM tasks
+                 WHERE job = ?1 AND no = ?2 AND state = 'queued' AND standing IN ('jobs', 'bound'))",
+            )?
+            .query_row(params![job.seq, task.no], |row| row.get(0))?;
+        if is_parked {
+            fail(tx, job, &task, error, &mut rescued)?;
+        }
+    }
+    Ok(rescued)
+}
+
+/// Whether a queued report has passed its deadline.
+pub(super) fn any_expired(connection: &Connection, now: Timestamp) -> Result<bool, Fault> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM tasks
+             WHERE state = 'queued' AND deadline_ms IS NOT NULL AND deadline_ms <= ?1)",
+        )?
+        .query_row([now.as_millis()], |row| row.get(0))?)
+}
+
+/// Fails every queued report past its deadline, parked or not.
+pub(super) fn expire(tx: &Tx<'_>) -> Result<Rescued, Fault> {
+    let expired: Vec<(i64, u32)> = tx
+        .statement(
+            "SELECT job, no FROM tasks
+             WHERE state = 'queued' AND deadline_ms IS NOT NULL AND deadline_ms <= ?1",
+        )?
+        .query_map([tx.wall.as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let error = JobError {
+        code: JobError::NOT_CAUGHT_UP,
+        detail: "The counts did not include all that the report waits for before its deadline. \
+                 Ask again with a longer `deadline_s`."
+            .into(),
+    };
+    let mut rescued = Rescued::default();
+    for (job, no) in expired {
+        let job = rows::job_by_seq(tx, job)?;
+        if let Some(task) = rows::task(tx, job.seq, no)? {
+            fail(tx, job, &task, &error, &mut rescued)?;
+        }
+    }
+    Ok(rescued)
+}
+
+fn fail(
+    tx: &Tx<'_>,
+    mut job: JobRow,
+    task: &TaskRow,
+    error: &JobError,
+    rescued: &mut Rescued,
+) -> Result<(), Fault> {
+    let Some(to) = TaskTransition::Expire.apply(task.state, job.state) else {
+        return Ok(());
+    };
+    let failed = tx.run(
+        "UPDATE tasks SET state = ?3, standing = '' WHERE job = ?1 AND no = ?2 AND state = 'queued'",
+        params![job.seq, task.no, to.as_str()],
+    )?;
+    if failed == 0 {
+        return Ok(());
+    }
+    transition::tasks_ended(tx, &mut job, Ended::one(to), Some(error), &mut rescued.woke)?;
+    transition::touch(tx, &job)?;
+    rescued.tasks += 1;
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Between rows of the job store and types of the domain.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::fault::Fault;
+use super::tx::Tx;
+use crate::job::{JobId, JobKind, JobState, QueueName, TaskRef, TaskState};
+
+/// What a transition needs to know of a job.
+#[derive(Clone, Debug)]
+pub(super) struct JobRow {
+    pub(super) seq: i64,
+    pub(super) kind: JobKind,
+    pub(super) state: JobState,
+    pub(super) open_tasks: u32,
+    pub(super) succeeded: u32,
+    pub(super) failed: u32,
+    pub(super) rejects: bool,
+}
+
+/// What a transition needs to know of a task.
+#[derive(Clone, Debug)]
+pub(super) struct TaskRow {
+    pub(super) no: u32,
+    pub(super) queue: QueueName,
+    pub(super) state: TaskState,
+    pub(super) token: i64,
+    pub(super) nonce: Option<i64>,
+    pub(super) attempts: u32,
+    pub(super) failures: u32,
+}
+
+const JOB: &str = "SELECT seq, kind, state, open_tasks, succeeded_tasks, failed_tasks, rejected FROM jobs";
+
+pub(super) fn job_by_id(tx: &Tx<'_>, id: JobId) -> Result<Option<JobRow>, Fault> {
+    tx.statement(&format!("{JOB} WHERE id = ?1"))?
+        .query_row([id.as_bytes()], |row| Ok(job_row(row)))
+        .optional()?
+        .transpose()
+}
+
+pub(super) fn job_by_seq(tx: &Tx<'_>, seq: i64) -> Result<JobRow, Fault> {
+    tx.statement(&format!("{JOB} WHERE seq = ?1"))?
+        .query_row([seq], |row| Ok(job_row(row)))?
+}
+
+fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
+    Ok(JobRow {
+        seq: row.get(0)?,
+        kind: kind(&row.get::<_, String>(1)?)?,
+        state: job_state(&row.get::<_, String>(2)?)?,
+        open_tasks: row.get(3)?,
+        succeeded: row.get(4)?,
+        failed: row.get(5)?,
+        rejects: row.get::<_, i64>(6)? > 0,
+    })
+}
+
+pub(super) fn task(tx: &Tx<'_>, job: i64, no: u32) -> Result<Option<TaskRow>, Fault> {
+    tx.statement(
+        "SELECT no, queue, state, token, nonce, attempts, failures FROM tasks WHERE job = ?1 AND no = ?2",
+    )?
+    .query_row(params![job, no], |row| Ok(task_row(row)))
+    .optional()?
+    .transpose()
+}
+
+fn task_row(row: &Row<'_>) -> Result<TaskRow, Fault> {
+    Ok(TaskRow {
+        no: row.get(0)?,
+        queue: queue(&row.get::<_, String>(1)?)?,
+        state: task_state(&row.get::<_, String>(2)?)?,
+        token: row.get(3)?,
+        nonce: row.get(4)?,
+        attempts: row.get(5)?,
+        failures: row.get(6)?,
+    })
+}
+
+/// The tasks that `rows` names by job sequence number and task number, with their jobs.
+pub(super) fn job_and_task(tx: &Tx<'_>, named: TaskRef) -> Result<Option<(JobRow, TaskRow)>, Fault> {
+    let Some(job) = job_by_id(tx, named.job)? else {
+        return Ok(None);
+    };
+    Ok(task(tx, job.seq, named.task)?.map(|task| (job, task)))
+}
+
+pub(super) fn kind(name: &str) -> Result<JobKind, Fault> {
+    JobKind::from_name(name).ok_or_else(|| Fault::corrupt("jobs.kind", name))
+}
+
+pub(super) fn job_state(name: &str) -> Result<JobState, Fault> {
+    JobState::from_name(name).ok_or_else(|| Fault::corrupt("jobs.state", name))
+}
+
+pub(super) fn task_state(name: &str) -> Result<TaskState, Fault> {
+    TaskState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == name)
+        .ok_or_else(|| Fault::corrupt("tasks.state", name))
+}
+
+pub(super) fn queue(name: &str) -> Result<QueueName, Fault> {
+    QueueName::ALL
+        .into_iter()
+        .find(|queue| queue.as_str() == name)
+        .ok_or_else(|| Fault::corrupt("tasks.queue", name))
+}
+
+/// A count as SQLite keeps it.
+pub(super) fn int(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count as SQLite kept it.
+pub(super) fn count(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
+/// A JSON text that this program wrote.
+pub(super) fn json<T: serde::de::DeserializeOwned>(place: &str, text: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|error| Fault::corrupt(place, error))
+}
+
+/// The JSON text of a value of the domain.
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("values of the domain have string keys and no failing members")
+}
+
+/// A trace that an accept stored.
+pub(super) fn trace(text: &str) -> Result<crate::wire::TraceContext, Fault> {
+    text.parse().map_err(|_| Fault::corrupt("jobs.trace", text))
+}

@@ -1,0 +1,58 @@
+//! What a writing operation works with: the transaction, the time at its turn, and the numbering of changes.
+
+use std::cell::Cell;
+
+use rusqlite::{CachedStatement, Connection, Params};
+
+use super::fault::Fault;
+use super::options::JobStoreOptions;
+use crate::ports::Clock;
+use crate::time::Timestamp;
+
+/// One caller's part of a batch. The clocks are read once it has its turn, so a long wait shortens no lease.
+pub(super) struct Tx<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) wall: Timestamp,
+    pub(super) boot_ms: i64,
+    pub(super) lease_ms: i64,
+    pub(super) retention_ms: i64,
+    pub(super) backlog_limit: u64,
+    change: Cell<i64>,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(connection: &'a Connection, clock: &dyn Clock, options: &JobStoreOptions) -> Self {
+        Self {
+            connection,
+            wall: clock.wall(),
+            boot_ms: clock.boot_ms(),
+            lease_ms: options.lease_ms(),
+            retention_ms: options.retention_ms(),
+            backlog_limit: options.backlog_limit,
+            change: Cell::new(0),
+        }
+    }
+
+    pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'a>, Fault> {
+        Ok(self.connection.prepare_cached(sql)?)
+    }
+
+    /// Runs a cached statement; returns how many rows it changed.
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Fault> {
+        Ok(self.statement(sql)?.execute(params)?)
+    }
+
+    /// The number of the next visible change.
+    pub(super) fn next_change(&self) -> Result<i64, Fault> {
+        let number = self
+            .statement("UPDATE meta SET change_seq = change_seq + 1 WHERE one = 1 RETURNING change_seq")?
+            .query_row([], |row| row.get(0))?;
+        self.change.set(number);
+        Ok(number)
+    }
+
+    /// The last change's number, 0 when nothing visible has changed.
+    pub(super) fn last_change(&self) -> i64 {
+        self.change.get()
+    }
+}

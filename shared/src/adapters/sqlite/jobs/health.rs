@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use rusqlite::ErrorCode;
+
 use super::JobStore;
 use super::fault::Fault;
 use crate::adapters::sqlite::WriteError;
@@ -25,14 +27,7 @@ impl Condition {
     pub(super) fn note<T>(&self, written: &Result<T, Fault>, now: Timestamp) {
         let up = match written {
             Err(Fault::Write(WriteError::OutcomeUnknown(_) | WriteError::Failed(_))) => false,
-            Err(Fault::Sqlite(error)) => !matches!(
-                error.sqlite_error_code(),
-                Some(
-                    rusqlite::ErrorCode::DiskFull
-                        | rusqlite::ErrorCode::SystemIoFailure
-                        | rusqlite::ErrorCode::ReadOnly
-                )
-            ),
+            Err(Fault::Sqlite(error)) if refused_by_disk(error) => false,
             // A refusal says nothing of the disk.
             Err(_) => return,
             Ok(_) => true,
@@ -42,6 +37,13 @@ impl Condition {
             *inside = (up, now);
         }
     }
+}
+
+fn refused_by_disk(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly)
+    )
 }
 
 impl Health for JobStore {

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::read;
 use crate::job::{JobFilter, JobKind, JobState};
 use crate::ports::JobPage;
+use crate::time::Timestamp;
 
 /// One page of the list.
 pub(super) fn page(
@@ -24,8 +25,8 @@ pub(super) fn page(
     let mut statement = connection.prepare_cached(&sql)?;
     let mut found = statement.query(named_params! {
         ":before": before.unwrap_or(i64::MAX),
-        ":from": filter.created_from.map_or(i64::MIN, |from| from.as_millis()),
-        ":to": filter.created_to.map_or(i64::MAX, |to| to.as_millis()),
+        ":from": filter.created_from.map_or(i64::MIN, Timestamp::as_millis),
+        ":to": filter.created_to.map_or(i64::MAX, Timestamp::as_millis),
         ":limit": limit_and_one,
     })?;
     let mut jobs = Vec::new();

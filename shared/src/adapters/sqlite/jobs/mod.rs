@@ -21,6 +21,8 @@ mod rescue;
 mod rows;
 mod schema;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod transition;
 mod tx;
 

@@ -7,3 +7,42 @@ pub(super) const SCHEMA: Schema = Schema {
     name: "jobs",
     migrations: &[include_str!("schema.sql")],
 };
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn no_look_that_repeats_scans_a_table() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SCHEMA.migrations[0]).unwrap();
+        for sql in [
+            "SELECT count(*) FROM tasks WHERE state = 'queued' AND queue = 'q' AND standing = 'sent'",
+            "SELECT min(at_boot_ms) FROM tasks
+             WHERE state = 'queued' AND queue = 'q' AND standing = 'unsent' AND at_boot_ms > 1",
+            "SELECT jobs.id FROM tasks JOIN jobs ON jobs.seq = tasks.job
+             WHERE tasks.state = 'queued' AND tasks.queue = 'q' AND tasks.standing = 'unsent'
+               AND tasks.at_boot_ms <= 1 ORDER BY tasks.at_boot_ms, tasks.job, tasks.no LIMIT 1",
+            "UPDATE tasks SET resends = 1
+             WHERE state = 'queued' AND queue = 'q' AND standing = 'sent' AND at_boot_ms <= 1",
+            "SELECT job FROM tasks WHERE state = 'leased' AND lease_until_boot_ms <= 1
+             ORDER BY lease_until_boot_ms",
+            "SELECT job FROM tasks
+             WHERE state = 'queued' AND deadline_ms IS NOT NULL AND deadline_ms <= 1",
+            "SELECT id FROM jobs WHERE change_seq > 1 ORDER BY change_seq",
+            "SELECT seq FROM jobs WHERE kind = 'k' AND state = 's' AND seq < 9 ORDER BY seq DESC",
+        ] {
+            let plan: Vec<String> = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .unwrap()
+                .query_map([], |row| row.get(3))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            let good = |step: &String| step.starts_with("SEARCH");
+            assert!(plan.iter().all(good), "{sql}: {plan:?}");
+        }
+    }
+}

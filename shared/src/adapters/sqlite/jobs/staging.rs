@@ -129,12 +129,17 @@ impl JobStore {
 }
 
 fn sweep_next(tx: &Tx<'_>) -> Result<Option<UploadId>, Fault> {
+    // A process may have died between marking an upload and dropping all that it had staged.
+    const HOLDS: &str = "(EXISTS (SELECT 1 FROM chunks WHERE owner = uploads.id)
+                          OR EXISTS (SELECT 1 FROM rejects WHERE owner = uploads.id))";
     tx.run(
-        "DELETE FROM uploads WHERE swept = 1 AND lease_until_boot_ms < ?1",
+        &format!("DELETE FROM uploads WHERE swept = 1 AND lease_until_boot_ms < ?1 AND NOT {HOLDS}"),
         [tx.boot_ms - REMEMBERED_MS],
     )?;
     let lapsed: Option<[u8; 16]> = tx
-        .statement("SELECT id FROM uploads WHERE swept = 0 AND lease_until_boot_ms <= ?1 LIMIT 1")?
+        .statement(&format!(
+            "SELECT id FROM uploads WHERE lease_until_boot_ms <= ?1 AND (swept = 0 OR {HOLDS}) LIMIT 1"
+        ))?
         .query_row([tx.boot_ms], |row| row.get(0))
         .optional()?;
     let Some(lapsed) = lapsed.map(|id| UploadId(Uuid::from_bytes(id))) else {

@@ -1,16 +1,30 @@
 //! Step 2: job and tasks become visible in one transaction; then the caller gets its `202`.
 
+mod receive;
+mod staging;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
 use shared::dispatch::DispatchHandle;
-use shared::job::JobView;
-use shared::ports::{AcceptStore, Clock, JobReader};
+use shared::event::{Fault, FaultCode, clean};
+use shared::job::{JobId, JobKind, JobRequest, JobView, ReportRequest, SubmitOrigin};
+use shared::ports::{AcceptStore, Clock, JobReader, NewJob, NewTask, StoreError};
+use shared::sample::sample_user;
 use shared::wire::TraceContext;
 
-use crate::refusal::Refusal;
+use self::staging::Staging;
+use crate::intake::{invalid, read_events, read_report};
+use crate::refusal::{Refusal, RefusalCode};
+
+/// How many sample users one request can ask for.
+const SAMPLE_COUNTS: RangeInclusive<u32> = 1..=100_000;
 
 /// Bounds of what a request may hold.
 #[derive(Clone, Debug)]
@@ -69,7 +83,11 @@ impl Submitter {
     /// # Errors
     /// The refusal, with all faults of the body.
     pub async fn events(&self, body: Bytes, trace: TraceContext) -> Result<JobView, Refusal> {
-        unimplemented!()
+        let events = read_events(&body, self.limits.max_events, self.limits.max_text)?;
+        drop(body);
+        let mut staging = self.staging();
+        let filled = staging.fill(events).await;
+        self.submit(filled, staging, SubmitOrigin::Events, trace).await
     }
 
     /// `POST /submit/{count}`.
@@ -77,7 +95,14 @@ impl Submitter {
     /// # Errors
     /// The refusal.
     pub async fn sample(&self, count: u32, trace: TraceContext) -> Result<JobView, Refusal> {
-        unimplemented!()
+        if !SAMPLE_COUNTS.contains(&count) {
+            let (least, most) = SAMPLE_COUNTS.into_inner();
+            let detail = format!("the number of sample users must be from {least} to {most}");
+            return Err(Refusal::new(RefusalCode::BadParameter, detail));
+        }
+        let mut staging = self.staging();
+        let filled = self.draw(count, &mut staging).await;
+        self.submit(filled, staging, SubmitOrigin::Sample, trace).await
     }
 
     /// `POST /import`: a body of any length, never held in memory.
@@ -93,7 +118,9 @@ impl Submitter {
     where
         S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
     {
-        unimplemented!()
+        let mut staging = self.staging();
+        let filled = receive::receive(format, body, &self.limits, &mut staging).await;
+        self.submit(filled, staging, SubmitOrigin::Import, trace).await
     }
 
     /// `POST /report`: the JSON body, or nothing.
@@ -101,6 +128,119 @@ impl Submitter {
     /// # Errors
     /// The refusal, with all faults of the body.
     pub async fn report(&self, body: Bytes, trace: TraceContext) -> Result<JobView, Refusal> {
-        unimplemented!()
+        let mut request = read_report(&body)?;
+        self.check_awaited(&mut request).await?;
+        let job = NewJob {
+            id: JobId::generate(),
+            request: JobRequest::Report(request),
+            created_at: self.clock.wall(),
+            received: 0,
+            rejected: 0,
+            tasks: vec![NewTask {
+                queue: JobKind::Report.queue(),
+                events: 0,
+            }],
+            chunks: Vec::new(),
+            rejects: Vec::new(),
+            upload: None,
+            trace,
+        };
+        self.accept(job).await
+    }
+
+    fn staging(&self) -> Staging<'_> {
+        Staging::new(&*self.store, &*self.clock, JobId::generate())
+    }
+
+    async fn draw(&self, count: u32, staging: &mut Staging<'_>) -> Result<(), Refusal> {
+        for ordinal in 0..u64::from(count) {
+            let user = sample_user(staging.job().0, ordinal);
+            let user = clean(&user, self.limits.max_text, "#").map_err(|errors| Refusal {
+                code: RefusalCode::Internal,
+                detail: "a sample user is longer than the limit on texts allows".to_owned(),
+                errors,
+            })?;
+            staging.add(Ok(user));
+            staging.relieve().await?;
+            if ordinal % 1_000 == 999 {
+                // Drawing is pure computing: others of this thread get their turn.
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// All or nothing: what was received becomes a job, or is dropped.
+    async fn submit(
+        &self,
+        filled: Result<(), Refusal>,
+        staging: Staging<'_>,
+        origin: SubmitOrigin,
+        trace: TraceContext,
+    ) -> Result<JobView, Refusal> {
+        if let Err(refusal) = filled {
+            staging.discard().await;
+            return Err(refusal);
+        }
+        if staging.received() == 0 {
+            let detail = "there is no record at all";
+            return Err(Refusal::new(RefusalCode::Empty, detail));
+        }
+        if staging.nothing_valid() {
+            staging.discard().await;
+            return Err(Refusal {
+                code: RefusalCode::AllRejected,
+                detail: format!(
+                    "none of the {} records is valid; `errors` holds the first faults",
+                    staging.received()
+                ),
+                errors: staging.into_faults(),
+            });
+        }
+        self.accept(staging.into_job(origin, trace)).await
+    }
+
+    async fn check_awaited(&self, request: &mut ReportRequest) -> Result<(), Refusal> {
+        if request.after.is_empty() {
+            return Ok(());
+        }
+        let unknown = self.reader.unknown(&request.after).await?;
+        if !unknown.is_empty() {
+            let named = request.after.iter().enumerate();
+            let faults = named
+                .filter(|(_, id)| unknown.contains(id))
+                .map(|(place, _)| Fault {
+                    pointer: format!("#/after/{place}"),
+                    code: FaultCode::UnknownJob,
+                    detail: "no job has this id".to_owned(),
+                });
+            return Err(invalid(faults.collect()));
+        }
+        let mut seen = HashSet::new();
+        request.after.retain(|id| seen.insert(*id));
+        Ok(())
+    }
+
+    async fn accept(&self, job: NewJob) -> Result<JobView, Refusal> {
+        let (id, kind, upload) = (job.id, job.request.kind(), job.upload);
+        let (events, rejected) = (job.received - job.rejected, job.rejected);
+        match self.store.accept(job).await {
+            Ok(accepted) => {
+                tracing::info!(job.id = %id, job.kind = %kind, events, rejected, "job accepted");
+                self.dispatch.nudge(kind.queue());
+                Ok(accepted.job)
+            }
+            Err(error) => {
+                // After an unknown outcome the job may be there, and the upload is its input (P3).
+                let may_be_there = matches!(error, StoreError::OutcomeUnknown { .. });
+                if let Some(upload) = upload.filter(|_| !may_be_there)
+                    && let Err(error) = self.store.discard(upload).await
+                {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::warn!(job.id = %id, error, "staged upload not discarded");
+                }
+                Err(error.into())
+            }
+        }
     }
 }

@@ -22,6 +22,8 @@ pub const SWEEP_AGE: Duration = Duration::from_secs(2);
 const BATCH: usize = 1_000;
 /// How often a dispatcher looks without being nudged.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How soon it looks again for what is due and could not be sent: the window is full.
+const ROOM_EVERY: Duration = Duration::from_millis(50);
 
 /// A cheap handle by which others tell the dispatcher that there is something to send.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +114,12 @@ impl Dispatcher {
                         tracing::info!(queue = %queue, "dispatch goes on");
                     }
                     failures = 0;
-                    self.pause(queue).await
+                    let soonest = if own_work {
+                        ROOM_EVERY
+                    } else {
+                        Duration::from_millis(1)
+                    };
+                    self.pause(queue, soonest).await
                 }
                 Err(error) => {
                     failures += 1;
@@ -188,9 +195,9 @@ impl Dispatcher {
     }
 
     /// Until the next back-off ends, if that is sooner than the next look.
-    async fn pause(&self, queue: QueueName) -> Duration {
+    async fn pause(&self, queue: QueueName, soonest: Duration) -> Duration {
         match self.store.next_due(queue).await {
-            Ok(Some(due)) => due.clamp(Duration::from_millis(1), LOOK_EVERY),
+            Ok(Some(due)) => due.clamp(soonest, LOOK_EVERY),
             Ok(None) | Err(_) => LOOK_EVERY,
         }
     }

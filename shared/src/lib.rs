@@ -1,4 +1,6 @@
 //! Domain, ports and adapters of Census.
+//!
+#![doc = include_str!("../README.md")]
 
 pub mod adapters;
 pub mod config;
@@ -7,6 +9,7 @@ pub mod event;
 pub mod job;
 pub mod place;
 pub mod ports;
+pub mod sample;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

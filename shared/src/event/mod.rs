@@ -3,7 +3,10 @@
 mod clean;
 mod fault;
 mod id;
+mod raw;
+mod text;
 
-pub use clean::{Address, CleanEvent, CleanUser};
+pub use clean::{Address, CleanEvent, CleanUser, clean};
 pub use fault::{Fault, FaultCode};
 pub use id::{EventId, EventIdFault};
+pub use raw::{RawAddress, RawEvent, RawText};

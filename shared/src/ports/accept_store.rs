@@ -12,7 +12,7 @@ use crate::wire::TraceContext;
 /// Stages bodies and makes jobs visible.
 #[async_trait]
 pub trait AcceptStore: Send + Sync {
-    /// Stores a chunk of a long body under an upload row and renews the upload's lease, unflushed.
+    /// Stores a part of a long body under an upload row and renews the upload's lease, unflushed.
     ///
     /// # Errors
     /// [`StoreError::UploadLapsed`] when the upload existed and was swept; [`StoreError::Busy`] when the
@@ -20,7 +20,7 @@ pub trait AcceptStore: Send + Sync {
     async fn stage(
         &self,
         upload: UploadId,
-        chunk: InputChunk,
+        chunks: Vec<InputChunk>,
         rejects: Vec<RejectRecord>,
     ) -> Result<(), StoreError>;
 

@@ -1,7 +1,7 @@
 //! The ports: what the domain, the API and the workers need from the outside, free of any technology.
 //!
 //! Each port belongs to one step of a job's way, so that a reader of a step meets only what the step may do.
-//! Every adapter of a port passes the port's conformance suite in [`crate::testing`] (feature `testing`).
+//! Every adapter of a port passes the port's conformance suite in `testing` (a feature of this crate).
 
 mod accept_store;
 mod attempt_store;
@@ -28,7 +28,7 @@ pub use event_log::{
     Delivery as LogDelivery, EventLog, LogBatch, LogEntry, LogError, LogReader, LogRecord, PartitionEnd,
     RecordMark,
 };
-pub use health::{ComponentHealth, Health};
+pub use health::{ComponentHealth, Health, Readiness};
 pub use job_control::{CancelOutcome, JobControl};
 pub use job_queue::{Deliveries, Delivery, JobQueue, QueueError};
 pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};

@@ -1,5 +1,6 @@
 //! Conformance suites that every adapter of a port must pass, and what tests of all crates share.
 
+pub mod brokers;
 pub mod event_log;
 pub mod job_queue;
 pub mod job_store;

@@ -1,1 +1,5 @@
 //! Every adapter of the port runs the port's conformance suite.
+
+mod kafka;
+mod kafka_outage;
+mod sqlite;

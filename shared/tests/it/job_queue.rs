@@ -1,1 +1,6 @@
 //! Every adapter of the port runs the port's conformance suite.
+
+mod embedded;
+mod proxy;
+mod rabbitmq;
+mod rabbitmq_outage;

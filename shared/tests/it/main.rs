@@ -4,3 +4,4 @@ mod event_log;
 mod job_queue;
 mod job_store;
 mod projection;
+mod writer;

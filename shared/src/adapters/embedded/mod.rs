@@ -1,1 +1,5 @@
-//! Adapters inside the process: the wake-up queue of the profile `embedded`.
+//! Adapters inside the process, for the profile without brokers.
+
+mod queue;
+
+pub use queue::InProcessQueue;

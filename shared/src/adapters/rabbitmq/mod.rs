@@ -1,1 +1,23 @@
-//! The wake-up queue on RabbitMQ.
+//! The wake-up queue on RabbitMQ (step 3): quorum queues, confirmed publishes, nothing that a job depends on.
+//!
+//! ```text
+//! async callers ──commands──▶ std thread "publish" ──▶ connection of its own ─┐
+//!      ▲  oneshot per batch ◀── confirms, returns                             ├─▶ RabbitMQ
+//! Deliveries ◀──channel── std thread "consume" (one per consumer) ◀───────────┘
+//! ```
+//! amiquip blocks, so no async task ever touches it. A server that blocks publishers stops reading from their
+//! connections; consumers have connections of their own, so that their acknowledgements still get through.
+
+mod address;
+mod connection;
+mod consume;
+mod error;
+mod health;
+mod publish;
+mod queue;
+mod topology;
+mod tracker;
+
+pub use address::{Address, AddressFault};
+pub use queue::RabbitQueue;
+pub use topology::Topology;

@@ -21,14 +21,14 @@ impl AcceptStore for JobStore {
     async fn stage(
         &self,
         upload: UploadId,
-        chunk: InputChunk,
+        chunks: Vec<InputChunk>,
         rejects: Vec<RejectRecord>,
     ) -> Result<(), StoreError> {
-        self.admit(chunk.body.len())?;
+        self.admit(chunks.iter().map(|chunk| chunk.body.len()).sum())?;
         self.write(Write::relaxed("stage").patience(PATIENCE), move |tx| {
             admit(tx)?;
             staging::renew(tx, upload)?;
-            staging::add_chunks(tx, upload.0.as_bytes(), &[chunk])?;
+            staging::add_chunks(tx, upload.0.as_bytes(), &chunks)?;
             staging::add_rejects(tx, upload.0.as_bytes(), &rejects)
         })
         .await

@@ -14,7 +14,7 @@ use crate::job::JobId;
 use crate::ports::{ChangeFeed, JobChange, StoreError};
 
 /// How often a feed looks for changes of other processes.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Changes returned at a time.
 const CHANGES_MAX: u32 = 10_000;
 
@@ -23,15 +23,21 @@ pub struct JobChanges {
     reader: Reader,
     committed: watch::Receiver<i64>,
     seen: i64,
+    look_every: Option<Duration>,
 }
 
 impl JobChanges {
-    pub(super) fn new(reader: Reader, mut committed: watch::Receiver<i64>) -> Self {
+    pub(super) fn new(
+        reader: Reader,
+        mut committed: watch::Receiver<i64>,
+        look_every: Option<Duration>,
+    ) -> Self {
         let seen = *committed.borrow_and_update();
         Self {
             reader,
             committed,
             seen,
+            look_every,
         }
     }
 }
@@ -51,9 +57,14 @@ impl ChangeFeed for JobChanges {
                 self.seen = last;
                 return Ok(changes);
             }
-            // Both ends mean the same: look again. A store that is gone leaves its last commits to be found.
-            let looked = tokio::time::timeout(LOOK_EVERY, self.committed.changed()).await;
-            if let Ok(Err(_)) = looked {
+            let committed = self.committed.changed();
+            let closed = match self.look_every {
+                // Whether a commit or the time woke it: look again.
+                Some(every) => matches!(tokio::time::timeout(every, committed).await, Ok(Err(_))),
+                None => committed.await.is_err(),
+            };
+            if closed {
+                // A store that is gone leaves its last commits to be found.
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         }

@@ -89,7 +89,12 @@ impl JobStore {
     /// A feed of all changes from now on. A process needs one.
     #[must_use]
     pub fn changes(&self) -> JobChanges {
-        JobChanges::new(self.shared.feeds.clone(), self.shared.committed.subscribe())
+        let look_every = self.shared.options.shared.then_some(changes::LOOK_EVERY);
+        JobChanges::new(
+            self.shared.feeds.clone(),
+            self.shared.committed.subscribe(),
+            look_every,
+        )
     }
 
     fn clock(&self) -> &dyn Clock {

@@ -17,6 +17,8 @@ pub struct JobStoreOptions {
     pub backlog_limit: u64,
     /// Bytes of the file system that only work on what was accepted may use (P4).
     pub disk_reserve_bytes: u64,
+    /// Whether other processes write the same file; only then does a feed look for their changes.
+    pub shared: bool,
 }
 
 impl JobStoreOptions {

@@ -1,1 +1,157 @@
-//! The projection: counts by place, each event once.
+//! The projection in one SQLite file: counts by place, each event once; folded in step 6, read by reports in step 5.
+
+mod dedup;
+mod fault;
+mod fold;
+mod health;
+mod lease;
+mod places;
+mod position;
+mod report;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::fault::Fault;
+use self::health::ProjectionHealth;
+use super::{OpenError, ReadError, Reader, Schema, Write, Writer};
+use crate::job::{Report, WorkerId};
+use crate::ports::{
+    Clock, ComponentHealth, FoldEvent, FoldOutcome, FoldPosition, Health, Projection, ProjectionError,
+    ProjectorLease, QuarantineRecord, ReportQuery,
+};
+
+const SCHEMA: Schema = Schema {
+    name: "projection",
+    migrations: &[include_str!("schema.sql")],
+};
+
+/// The projection in a SQLite file that several processes may open. Cheap to clone.
+#[derive(Clone)]
+pub struct ProjectionStore {
+    writer: Writer,
+    reader: Reader,
+    clock: Arc<dyn Clock>,
+    boot_id: Arc<str>,
+    health: Arc<ProjectionHealth>,
+}
+
+/// A projection that could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectionOpenError {
+    /// The file cannot be written.
+    #[error("the projection cannot be opened")]
+    Writer(#[from] OpenError),
+    /// The file cannot be read.
+    #[error("the projection cannot be opened for reading")]
+    Reader(#[from] ReadError),
+}
+
+impl ProjectionStore {
+    /// Opens the projection in the file at `path`, and makes it where it is missing. `boot_id` names this boot of
+    /// the host (P8); at most `readers` reports are read at a time.
+    ///
+    /// # Errors
+    /// [`ProjectionOpenError`] says what an operator can do.
+    pub fn open(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        boot_id: String,
+        readers: usize,
+    ) -> Result<Self, ProjectionOpenError> {
+        Ok(Self {
+            writer: Writer::open(path, SCHEMA)?,
+            reader: Reader::open(path, readers)?,
+            health: Arc::new(ProjectionHealth::new(Arc::clone(&clock))),
+            clock,
+            boot_id: boot_id.into(),
+        })
+    }
+
+    fn answer<T>(&self, operation: &'static str, result: Result<T, Fault>) -> Result<T, ProjectionError> {
+        self.health.note(&result);
+        result.map_err(|fault| fault.during(operation))
+    }
+}
+
+#[async_trait]
+impl Projection for ProjectionStore {
+    async fn hold_projector(
+        &self,
+        worker: &WorkerId,
+        ttl: Duration,
+    ) -> Result<Option<ProjectorLease>, ProjectionError> {
+        let (worker, clock, boot_id) = (worker.clone(), Arc::clone(&self.clock), Arc::clone(&self.boot_id));
+        let write = Write::relaxed("hold_projector").first();
+        let result = self
+            .writer
+            // The clock is read in the turn: waiting for it may take longer than a lease.
+            .write(write, move |file| {
+                lease::hold(file, worker, &boot_id, clock.boot_ms(), ttl)
+            })
+            .await;
+        self.answer("hold_projector", result)
+    }
+
+    async fn positions(&self) -> Result<Vec<FoldPosition>, ProjectionError> {
+        let result = self.reader.read(|file| Ok(position::all(file)?)).await;
+        self.answer("positions", result)
+    }
+
+    async fn fold(
+        &self,
+        lease: &ProjectorLease,
+        from: Vec<FoldPosition>,
+        to: Vec<FoldPosition>,
+        events: Vec<FoldEvent>,
+        quarantine: Vec<QuarantineRecord>,
+    ) -> Result<FoldOutcome, ProjectionError> {
+        let lease = lease.clone();
+        let result = self
+            .writer
+            .write(Write::relaxed("fold"), move |file| {
+                lease::check(file, &lease)?;
+                position::advance(file, &from, &to)?;
+                position::put_aside(file, &quarantine)?;
+                Ok(fold::fold(file, &events)?)
+            })
+            .await;
+        self.answer("fold", result)
+    }
+
+    async fn report(&self, query: ReportQuery) -> Result<Report, ProjectionError> {
+        let result = self
+            .reader
+            .read(move |file| Ok(report::report(file, &query)?))
+            .await;
+        self.answer("report", result)
+    }
+
+    async fn release_projector(&self, lease: ProjectorLease) -> Result<(), ProjectionError> {
+        let result = self
+            .writer
+            .write(Write::relaxed("release_projector").first(), move |file| {
+                Ok(lease::release(file, &lease)?)
+            })
+            .await;
+        self.answer("release_projector", result)
+    }
+
+    async fn projector(&self) -> Result<Option<WorkerId>, ProjectionError> {
+        let (now, boot_id) = (self.clock.boot_ms(), Arc::clone(&self.boot_id));
+        let result = self
+            .reader
+            .read(move |file| Ok(lease::holder(file, &boot_id, now)?))
+            .await;
+        self.answer("projector", result)
+    }
+}
+
+impl Health for ProjectionStore {
+    fn health(&self) -> ComponentHealth {
+        self.health.now()
+    }
+}

@@ -60,6 +60,7 @@ impl Bench {
             readers: 2,
             backlog_limit: 100,
             disk_reserve_bytes: 0,
+            shared: true,
         };
         JobStore::open(&self.path(), self.clock.clone(), options).unwrap()
     }

@@ -204,7 +204,7 @@ async fn p1_staged_chunks_become_the_input_and_a_swept_upload_takes_no_more() {
         reason: "no JSON".into(),
         raw: "x".into(),
     };
-    store.stage(upload, chunk(0), vec![reject]).await.unwrap();
+    store.stage(upload, vec![chunk(0)], vec![reject]).await.unwrap();
     let new = NewJob {
         chunks: vec![chunk(1)],
         upload: Some(upload),
@@ -216,11 +216,11 @@ async fn p1_staged_chunks_become_the_input_and_a_swept_upload_takes_no_more() {
     assert_eq!(store.input(id, 0, 1).await.unwrap().unwrap().first_ordinal, 1);
     assert_eq!(store.rejects(id, 0, 9).await.unwrap().len(), 1);
     let lapsed = UploadId(uuid::Uuid::now_v7());
-    store.stage(lapsed, chunk(0), Vec::new()).await.unwrap();
+    store.stage(lapsed, vec![chunk(0)], Vec::new()).await.unwrap();
     assert_eq!(store.sweep_uploads().await.unwrap(), 0);
     bench.clock.pass(3_600_000);
     assert_eq!(store.sweep_uploads().await.unwrap(), 1);
-    let late = store.stage(lapsed, chunk(1), Vec::new()).await;
+    let late = store.stage(lapsed, vec![chunk(1)], Vec::new()).await;
     assert!(matches!(late, Err(StoreError::UploadLapsed)));
     let late = store
         .accept(NewJob {

@@ -1,0 +1,41 @@
+//! The answer to every request that makes a job.
+
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Json;
+use shared::job::JobView;
+
+use super::problem::RETRY_AFTER_S;
+use super::state::ApiState;
+use crate::contract::Job;
+
+/// The request became a job.
+#[derive(ApiResponse)]
+pub(super) enum JobAccepted {
+    /// The job was stored and will be done. It can be read at `Location`.
+    #[oai(status = 202)]
+    Accepted(
+        Json<Job>,
+        /// The job.
+        #[oai(header = "Location")]
+        String,
+        /// The job that the body shows.
+        #[oai(header = "Content-Location")]
+        String,
+        /// Seconds after which a look at the job is worth while.
+        #[oai(header = "Retry-After")]
+        i64,
+        /// Names this representation of the job.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+impl JobAccepted {
+    /// The answer for this job.
+    pub(super) fn new(state: &ApiState, view: &JobView) -> Self {
+        let job = state.whole(view);
+        let location = job.links.itself.clone();
+        let tag = state.tag(view).to_string();
+        Self::Accepted(Json(job), location.clone(), location, RETRY_AFTER_S, tag)
+    }
+}

@@ -1,0 +1,212 @@
+//! Bodies: their media type is checked, they are read within bounds of size and time, and parsed by `submit`.
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use poem::http::header;
+use poem::{Body, Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use super::problem::HttpProblem;
+use super::state::{ApiState, HttpOptions};
+use crate::contract::ProblemCode;
+
+/// What is read on of a refused body: enough for a client that was near its end.
+const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// A JSON body of shape `T`, read but not parsed; an `OPTIONAL` one may be empty, whatever its type.
+pub(super) struct JsonBody<T, const OPTIONAL: bool> {
+    pub(super) bytes: Bytes,
+    shape: PhantomData<fn() -> T>,
+}
+
+impl<'a, T: Type, const OPTIONAL: bool> ApiExtractor<'a> for JsonBody<T, OPTIONAL> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: T::schema_ref(),
+            }],
+            required: !OPTIONAL,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        if !OPTIONAL {
+            check_json(request)?;
+        }
+        let state = request
+            .data::<Arc<ApiState>>()
+            .ok_or_else(HttpProblem::internal)?;
+        let bytes = read(request, body.take()?, &state.settings).await?;
+        if OPTIONAL && !bytes.is_empty() {
+            check_json(request)?;
+        }
+        Ok(Self {
+            bytes,
+            shape: PhantomData,
+        })
+    }
+}
+
+/// A body of any length, handed on as it comes.
+pub(super) struct StreamedBody {
+    pub(super) stream: Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>,
+    pub(super) media_type: Option<mime::Mime>,
+}
+
+impl<'a> ApiExtractor<'a> for StreamedBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: "application/octet-stream",
+                schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary"))),
+            }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let hint =
+            "-H 'Content-Type: application/x-ndjson' (or text/csv), without Content-Encoding, in UTF-8";
+        refuse_encoding(request, hint)?;
+        let media_type = match request.content_type() {
+            None => None,
+            Some(text) => Some(parse_media_type(text, hint)?),
+        };
+        if media_type
+            .as_ref()
+            .is_some_and(|media_type| media_type.type_() == mime::MULTIPART)
+        {
+            return Err(unsupported("The body is multipart; send the file itself", hint).into());
+        }
+        Ok(Self {
+            stream: Box::pin(body.take()?.into_bytes_stream()),
+            media_type,
+        })
+    }
+}
+
+/// Needs no `Content-Length`: what comes is counted.
+async fn read(request: &Request, body: Body, settings: &HttpOptions) -> Result<Bytes, HttpProblem> {
+    let limit = settings.max_body_bytes;
+    let too_large = || {
+        let detail = format!("The body is over {limit} bytes; POST /import takes long streams.");
+        HttpProblem::new(ProblemCode::TooLarge, detail)
+    };
+    let incomplete = |detail: &str| HttpProblem::new(ProblemCode::IncompleteBody, detail);
+    let announced = request
+        .header(header::CONTENT_LENGTH)
+        .and_then(|length| length.parse::<usize>().ok());
+    let mut stream = std::pin::pin!(body.into_bytes_stream());
+    if announced.is_some_and(|length| length > limit) {
+        if request.header(header::EXPECT).is_none() {
+            drain(stream).await;
+        }
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::new();
+    loop {
+        match tokio::time::timeout(settings.body_timeout, stream.next()).await {
+            Err(_) => {
+                return Err(incomplete(
+                    "No byte of the body came for too long; nothing was stored.",
+                ));
+            }
+            Ok(None) => return Ok(bytes.freeze()),
+            Ok(Some(Err(_))) => return Err(incomplete("The body broke off; nothing was stored.")),
+            Ok(Some(Ok(chunk))) if bytes.len() + chunk.len() > limit => {
+                drain(stream).await;
+                return Err(too_large());
+            }
+            Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
+        }
+    }
+}
+
+/// Reads on for a while after a refusal: a connection that is closed while the client still sends is reset, and
+/// the client never sees the problem.
+pub(super) async fn drain(mut stream: impl Stream<Item = std::io::Result<Bytes>> + Unpin) {
+    let reading = async {
+        let mut drained = 0;
+        while let Some(Ok(chunk)) = stream.next().await {
+            drained += chunk.len();
+            if drained > DRAIN_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Whether it ended or not, the answer goes out now.
+    let _ = tokio::time::timeout(DRAIN_TIME_MAX, reading).await;
+}
+
+fn check_json(request: &Request) -> Result<(), HttpProblem> {
+    let hint = "-H 'Content-Type: application/json', without Content-Encoding, in UTF-8";
+    refuse_encoding(request, hint)?;
+    let Some(text) = request.content_type() else {
+        return Err(unsupported("The body has no media type", hint));
+    };
+    let media_type = parse_media_type(text, hint)?;
+    if media_type.essence_str() == "application/json" {
+        Ok(())
+    } else {
+        Err(unsupported("The body is not declared as JSON", hint))
+    }
+}
+
+fn refuse_encoding(request: &Request, hint: &str) -> Result<(), HttpProblem> {
+    match request.header(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
+            Err(unsupported("The body is encoded", hint))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parse_media_type(text: &str, hint: &str) -> Result<mime::Mime, HttpProblem> {
+    let media_type: mime::Mime = text
+        .parse()
+        .map_err(|_| unsupported("The media type of the body cannot be read", hint))?;
+    match media_type.get_param(mime::CHARSET) {
+        Some(charset) if charset != mime::UTF_8 => {
+            Err(unsupported("The body is not declared as UTF-8", hint))
+        }
+        _ => Ok(media_type),
+    }
+}
+
+pub(super) fn unsupported(what: &str, hint: &str) -> HttpProblem {
+    let detail = format!("{what}. Send it with {hint}.");
+    HttpProblem::new(ProblemCode::UnsupportedMediaType, detail)
+}

@@ -1,0 +1,184 @@
+//! Around every request: its id and trace, the check of its method and parameters, one line of log, and the
+//! guarantee that whatever goes wrong inside leaves as a problem.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use poem::http::{HeaderValue, Method, Uri, header};
+use poem::{Endpoint, IntoResponse, Request, Response};
+use shared::wire::TraceContext;
+use tracing::Instrument;
+
+use super::problem::HttpProblem;
+use super::surface::{Offer, Surface};
+use crate::contract::ProblemCode;
+
+/// The outermost endpoint.
+pub(super) struct Edge<E> {
+    inner: E,
+    surface: Surface,
+    public_url: Option<String>,
+}
+
+impl<E> Edge<E> {
+    pub(super) fn new(inner: E, surface: Surface, public_url: Option<String>) -> Self {
+        Self {
+            inner,
+            surface,
+            public_url,
+        }
+    }
+}
+
+impl<E> Endpoint for Edge<E>
+where
+    E: Endpoint,
+    E::Output: IntoResponse,
+{
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let started = Instant::now();
+        let trace = trace_of(&request);
+        let request_id = format!("{:016x}", trace.span_id);
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let route = self.surface.at(&path).map_or("unknown", |offer| &offer.template);
+        request.extensions_mut().insert(trace);
+
+        let span = tracing::info_span!(
+            "request",
+            request.id = request_id,
+            trace.id = trace.trace_id_hex()
+        );
+        let answer = AssertUnwindSafe(self.answer(request))
+            .catch_unwind()
+            .instrument(span.clone())
+            .await;
+        let _entered = span.enter();
+        let mut response = match answer {
+            Ok(Ok(response)) => response,
+            Ok(Err(problem)) => problem.into_response(&path, &request_id),
+            Err(_) => {
+                // The hook of the process has already written where it happened.
+                tracing::error!(http.route = route, "a handler panicked");
+                HttpProblem::internal().into_response(&path, &request_id)
+            }
+        };
+        if path.starts_with("/jobs") {
+            response
+                .headers_mut()
+                .entry(header::CACHE_CONTROL)
+                .or_insert(HeaderValue::from_static("private, no-cache"));
+        }
+        record(&method, route, &response, started);
+        Ok(response)
+    }
+}
+
+impl<E> Edge<E>
+where
+    E: Endpoint,
+    E::Output: IntoResponse,
+{
+    async fn answer(&self, request: Request) -> Result<Response, HttpProblem> {
+        let Some(offer) = self.surface.at(request.uri().path()) else {
+            let detail = "There is nothing at this path; /docs shows what there is.";
+            return Err(HttpProblem::new(ProblemCode::NotFound, detail));
+        };
+        if !offer.takes(request.method()) {
+            return Err(self.method_not_allowed(&request, offer));
+        }
+        refuse_unknown_parameters(request.uri(), request.method(), offer)?;
+        match self.inner.call(request).await {
+            Ok(output) => Ok(output.into_response()),
+            Err(error) => Err(HttpProblem::of(&error, &offer.template)),
+        }
+    }
+
+    fn method_not_allowed(&self, request: &Request, offer: &Offer) -> HttpProblem {
+        let allow = offer.allow();
+        let path = request.uri().path();
+        let url = format!("{}{}", self.base_url(request), path.replace('\'', "%27"));
+        let line = match offer.template.as_str() {
+            "/submit" => {
+                format!("curl -H 'Content-Type: application/json' --data-binary @events.json '{url}'")
+            }
+            "/import" => format!("curl --data-binary @events.ndjson '{url}?format=ndjson'"),
+            _ if allow.contains("POST") => format!("curl -X POST '{url}'"),
+            _ => format!("curl '{url}'"),
+        };
+        let detail = format!("This path takes {allow}, not {}. Try: {line}", request.method());
+        HttpProblem::new(ProblemCode::MethodNotAllowed, detail).with_header(
+            header::ALLOW,
+            HeaderValue::from_str(&allow).expect("names of methods are visible ASCII"),
+        )
+    }
+
+    /// What the caller can put in front of a path; nothing from `Host` that a shell would read.
+    fn base_url(&self, request: &Request) -> String {
+        if let Some(url) = &self.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let host = request.header(header::HOST).filter(|host| {
+            host.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte))
+        });
+        format!("http://{}", host.unwrap_or("127.0.0.1:8000"))
+    }
+}
+
+fn trace_of(request: &Request) -> TraceContext {
+    request
+        .header("traceparent")
+        .and_then(|header| header.parse::<TraceContext>().ok())
+        .map_or_else(TraceContext::generate, |caller| caller.child())
+}
+
+fn refuse_unknown_parameters(uri: &Uri, method: &Method, offer: &Offer) -> Result<(), HttpProblem> {
+    let (Some(query), Some(known)) = (uri.query(), offer.parameters(method)) else {
+        return Ok(());
+    };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let name = pair
+            .split_once('=')
+            .map_or(pair, |(name, _)| name)
+            .replace('+', " ");
+        let name = percent_encoding::percent_decode_str(&name).decode_utf8_lossy();
+        // A `POST` ignores `wait`: it may stay in a line that is edited from a `GET`.
+        let ignored = method == Method::POST && name == "wait";
+        if !ignored && !known.contains(name.as_ref()) {
+            let reason = if known.is_empty() {
+                "this path takes no parameters".to_owned()
+            } else {
+                let known: Vec<_> = known.iter().map(String::as_str).collect();
+                format!("not known here; there are {}", known.join(", "))
+            };
+            return Err(HttpProblem::parameter(&name, &reason));
+        }
+    }
+    Ok(())
+}
+
+/// Never the query or the body: they hold users.
+fn record(method: &Method, route: &str, response: &Response, started: Instant) {
+    let status = response.status().as_u16();
+    let elapsed = started.elapsed();
+    tracing::debug!(
+        http.method = %method, http.route = route, http.status = status,
+        duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        "request answered"
+    );
+    // Another method is the caller's own text, and may not become a label.
+    let method = match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+            method.as_str()
+        }
+        _ => "other",
+    };
+    let (method, route, status) = (method.to_owned(), route.to_owned(), status.to_string());
+    let labels = [("method", method), ("route", route), ("status", status)];
+    metrics::counter!("census_http_requests_total", &labels).increment(1);
+    metrics::histogram!("census_http_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
+}

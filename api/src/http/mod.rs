@@ -1,0 +1,33 @@
+//! Step 1: an HTTP request becomes a call of `submit`, `poll` or a port, and its outcome an answer.
+//!
+//! Only this module knows statuses and headers. One file for each resource; `edge` is around all of them.
+
+mod accept;
+mod body;
+mod cancel;
+mod docs;
+mod edge;
+mod import;
+mod jobs;
+mod operations;
+mod pages;
+mod problem;
+mod query;
+mod rejects;
+mod report;
+mod result;
+mod routes;
+mod state;
+mod submit;
+mod surface;
+
+pub(crate) use cancel::CancelApi;
+pub(crate) use import::ImportApi;
+pub(crate) use jobs::JobsApi;
+pub use problem::HttpProblem;
+pub(crate) use rejects::RejectsApi;
+pub(crate) use report::ReportApi;
+pub(crate) use result::ResultApi;
+pub use routes::routes;
+pub use state::{ApiState, HttpOptions, RenderMetrics};
+pub(crate) use submit::SubmitApi;

@@ -1,0 +1,128 @@
+//! Parameters that several resources take.
+
+use std::borrow::Cow;
+
+use poem_openapi::registry::MetaSchemaRef;
+use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
+use shared::job::JobId;
+use uuid::Uuid;
+
+use super::problem::{HttpProblem, unknown_job};
+
+/// The id of a job in a path. A malformed one names no job: `404`, not `400`.
+pub(super) struct JobRef(Option<JobId>);
+
+impl JobRef {
+    /// The id.
+    ///
+    /// # Errors
+    /// `404` when it is malformed.
+    pub(super) fn id(&self) -> Result<JobId, HttpProblem> {
+        self.0.ok_or_else(unknown_job)
+    }
+}
+
+impl Type for JobRef {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        Uuid::name()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        Uuid::schema_ref()
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl ParseFromParameter for JobRef {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        Ok(Self(value.parse().ok()))
+    }
+}
+
+/// The media type that an `Accept` wants most of those on offer; the first on offer when it names none.
+pub(super) fn preferred(accept: Option<&str>, offers: &[&'static str]) -> &'static str {
+    let mut best = (0.0, offers[0]);
+    for range in accept.unwrap_or_default().split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let quality = parts
+            .find_map(|part| part.strip_prefix("q="))
+            .map_or(1.0, |quality| quality.parse::<f32>().unwrap_or(0.0));
+        let wanted = offers.iter().find(|offer| offer.eq_ignore_ascii_case(name));
+        // `text/*` and `*/*` want whatever comes first of theirs.
+        let wanted = wanted.or_else(|| {
+            let prefix = name.strip_suffix('*').filter(|prefix| prefix.ends_with('/'))?;
+            let any = prefix == "*/";
+            offers.iter().find(|offer| any || offer.starts_with(prefix))
+        });
+        if let Some(wanted) = wanted
+            && quality > best.0
+        {
+            best = (quality, wanted);
+        }
+    }
+    best.1
+}
+
+/// The seconds of `Prefer: wait=N`, cut to `max`; an invalid preference is none.
+pub(super) fn preferred_wait(prefer: Option<&str>, max: u64) -> Option<u64> {
+    let wait = prefer?.split([',', ';']).find_map(|preference| {
+        let (name, value) = preference.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("wait")
+            .then(|| value.trim().trim_matches('"'))
+    })?;
+    wait.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| wait.parse().unwrap_or(max).min(max))
+        .filter(|_| !wait.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accept_chooses_among_the_offers() {
+        let offers = ["application/json", "text/csv"];
+        for (accept, chosen) in [
+            (None, "application/json"),
+            (Some("*/*"), "application/json"),
+            (Some("text/csv"), "text/csv"),
+            (Some("TEXT/CSV; charset=utf-8"), "text/csv"),
+            (Some("text/*"), "text/csv"),
+            (Some("image/png"), "application/json"),
+            (Some("application/json;q=0.5, text/csv"), "text/csv"),
+            (Some("text/csv;q=0"), "application/json"),
+        ] {
+            assert_eq!(preferred(accept, &offers), chosen, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn a_preferred_wait_is_cut_and_an_invalid_one_ignored() {
+        for (prefer, wait) in [
+            ("wait=10", Some(10)),
+            ("respond-async, wait=99999999999999999999", Some(60)),
+            ("Wait=\"5\"", Some(5)),
+            ("wait=-1", None),
+            ("wait=", None),
+            ("wait", None),
+            ("waiting=5", None),
+        ] {
+            assert_eq!(preferred_wait(Some(prefer), 60), wait, "{prefer}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What handlers work with; `app` puts it together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::dispatch::DispatchHandle;
+use shared::job::JobView;
+use shared::ports::{Clock, Health, JobControl, JobReader};
+
+use crate::contract::{EntityTag, Job, Shown};
+use crate::poll::Poller;
+use crate::submit::Submitter;
+
+/// Writes the metrics of the process in Prometheus' text format.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// The services and ports behind the endpoints.
+pub struct ApiState {
+    /// Makes jobs of requests.
+    pub submitter: Arc<Submitter>,
+    /// Reads a job, and waits for its changes.
+    pub poller: Poller,
+    /// Reads lists, results and rejects.
+    pub reader: Arc<dyn JobReader>,
+    /// Cancels.
+    pub control: Arc<dyn JobControl>,
+    /// Tells the dispatcher that something is due.
+    pub dispatch: DispatchHandle,
+    /// What `/readyz` asks.
+    pub health: Vec<Arc<dyn Health>>,
+    /// What `/metrics` answers.
+    pub metrics: RenderMetrics,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds and names.
+    pub settings: HttpOptions,
+}
+
+/// Settings of the HTTP side.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// Prefixes `Location` and `links`; without a slash at its end.
+    pub public_url: Option<String>,
+    /// Bytes of a JSON body.
+    pub max_body_bytes: usize,
+    /// How long a body may go without a byte.
+    pub body_timeout: Duration,
+}
+
+impl ApiState {
+    /// The whole representation of a job.
+    #[must_use]
+    pub fn whole(&self, view: &JobView) -> Job {
+        Job::new(view, Shown::Whole, self.public_url())
+    }
+
+    /// The representation of a job in a list.
+    #[must_use]
+    pub fn listed(&self, view: &JobView) -> Job {
+        Job::new(view, Shown::Listed, self.public_url())
+    }
+
+    /// The name of the job's representation.
+    #[must_use]
+    pub fn tag(&self, view: &JobView) -> EntityTag {
+        EntityTag {
+            epoch: self.reader.epoch(),
+            revision: view.revision,
+        }
+    }
+
+    fn public_url(&self) -> Option<&str> {
+        self.settings
+            .public_url
+            .as_deref()
+            .map(|url| url.trim_end_matches('/'))
+    }
+}

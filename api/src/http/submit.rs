@@ -1,0 +1,59 @@
+//! `POST /submit` and `POST /submit/{count}`.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+use shared::wire::TraceContext;
+
+use super::accept::JobAccepted;
+use super::body::JsonBody;
+use super::problem::HttpProblem;
+use super::state::ApiState;
+use crate::contract::{Bounded, SubmitBody};
+use crate::openapi::Tag;
+
+/// Submitting of events.
+pub(crate) struct SubmitApi;
+
+#[OpenApi(tag = "Tag::Submit")]
+impl SubmitApi {
+    /// Submit user events
+    ///
+    /// The events are validated as a whole: one bad event refuses the request, with all faults at once.
+    #[oai(path = "/submit", method = "post", operation_id = "submitEvents")]
+    async fn events(
+        &self,
+        state: Data<&Arc<ApiState>>,
+        trace: Data<&TraceContext>,
+        body: JsonBody<SubmitBody, false>,
+    ) -> poem::Result<JobAccepted> {
+        let job = state
+            .submitter
+            .events(body.bytes, *trace.0)
+            .await
+            .map_err(HttpProblem::from)?;
+        Ok(JobAccepted::new(&state, &job))
+    }
+
+    /// Submit sample users
+    ///
+    /// Makes up users at untidily spelt places of the US and submits them.
+    #[oai(path = "/submit/:count", method = "post", operation_id = "submitSamples")]
+    async fn sample(
+        &self,
+        state: Data<&Arc<ApiState>>,
+        trace: Data<&TraceContext>,
+        /// How many users.
+        count: Path<Bounded<1, 100_000>>,
+    ) -> poem::Result<JobAccepted> {
+        let count = u32::try_from(count.0.0).expect("a bounded count is positive and small");
+        let job = state
+            .submitter
+            .sample(count, *trace.0)
+            .await
+            .map_err(HttpProblem::from)?;
+        Ok(JobAccepted::new(&state, &job))
+    }
+}

@@ -1,0 +1,22 @@
+//! Step 1: bytes of a request become clean events or faults. Free of HTTP and of the store.
+
+mod body;
+mod chunks;
+mod csv;
+mod json;
+mod members;
+mod ndjson;
+mod records;
+mod report;
+
+pub(crate) use body::invalid;
+pub(crate) use chunks::Chunks;
+pub(crate) use json::read_events;
+pub(crate) use records::{Record, RecordReader};
+pub(crate) use report::read_report;
+
+#[cfg(test)]
+mod tests;
+
+/// How many faults a refusal says.
+pub(crate) const MAX_FAULTS: usize = 100;

@@ -1,0 +1,221 @@
+//! Step 8: the job is read back, at once or when it has moved on.
+//!
+//! One task reads the change feed of the whole process; a waiting client costs an entry in a map.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::job::{Backoff, JobId};
+use shared::ports::{ChangeFeed, JobChange, JobLookup, JobReader, StoreError};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::contract::{EntityTag, MAX_ROWS, SeenTags};
+
+/// Reads jobs, and waits for their changes. Clones share one feed.
+#[derive(Clone)]
+pub struct Poller {
+    reader: Arc<dyn JobReader>,
+    waiters: Arc<Waiters>,
+    shutdown: CancellationToken,
+}
+
+impl Poller {
+    /// Starts to follow the feed, until `shutdown`; from then on every wait returns at once.
+    #[must_use]
+    pub fn start(reader: Arc<dyn JobReader>, feed: Box<dyn ChangeFeed>, shutdown: CancellationToken) -> Self {
+        let waiters = Arc::new(Waiters::default());
+        tokio::spawn(follow(feed, Arc::clone(&waiters), shutdown.clone()));
+        Self {
+            reader,
+            waiters,
+            shutdown,
+        }
+    }
+
+    /// The job as it is now.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    pub async fn now(&self, id: JobId) -> Result<JobLookup, StoreError> {
+        self.reader.job(id, MAX_ROWS).await
+    }
+
+    /// The job when it has ended or, with `seen`, when its representation is another; at the latest after
+    /// `timeout`, then as it is.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    pub async fn wait(
+        &self,
+        id: JobId,
+        timeout: Duration,
+        seen: Option<&SeenTags>,
+    ) -> Result<JobLookup, StoreError> {
+        let deadline = Instant::now() + timeout;
+        let waiting = self.waiters.register(id);
+        loop {
+            // Interest is registered before the job is read: a change in between is not lost.
+            let moved = if seen.is_some() {
+                waiting.signal.changed.notified()
+            } else {
+                waiting.signal.ended.notified()
+            };
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            let lookup = self.now(id).await?;
+            let JobLookup::Found(job) = &lookup else {
+                return Ok(lookup);
+            };
+            let tag = EntityTag {
+                epoch: self.reader.epoch(),
+                revision: job.revision,
+            };
+            if job.state.is_terminal() || seen.is_some_and(|seen| !seen.contains(tag)) {
+                return Ok(lookup);
+            }
+            tokio::select! {
+                () = moved => {}
+                () = tokio::time::sleep_until(deadline) => return self.now(id).await,
+                () = self.shutdown.cancelled() => return Ok(lookup),
+            }
+        }
+    }
+}
+
+async fn follow(mut feed: Box<dyn ChangeFeed>, waiters: Arc<Waiters>, shutdown: CancellationToken) {
+    let mut failures = 0;
+    loop {
+        let changes = tokio::select! {
+            changes = feed.next() => changes,
+            () = shutdown.cancelled() => return,
+        };
+        match changes {
+            Ok(changes) => {
+                if failures > 0 {
+                    tracing::info!("the feed of changes goes on");
+                    failures = 0;
+                }
+                waiters.wake(&changes);
+            }
+            Err(error) => {
+                failures += 1;
+                if failures == 1 {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the feed of changes failed and will be read again"
+                    );
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(Backoff::RECONNECT.draw(failures)) => {}
+                    () = shutdown.cancelled() => return,
+                }
+            }
+        }
+    }
+}
+
+/// Who waits for which job.
+#[derive(Default)]
+struct Waiters(Mutex<HashMap<JobId, Entry>>);
+
+struct Entry {
+    waiting: usize,
+    signal: Arc<Signal>,
+}
+
+#[derive(Default)]
+struct Signal {
+    changed: Notify,
+    ended: Notify,
+}
+
+impl Waiters {
+    fn register(&self, job: JobId) -> Waiting<'_> {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.entry(job).or_insert_with(|| Entry {
+            waiting: 0,
+            signal: Arc::default(),
+        });
+        entry.waiting += 1;
+        Waiting {
+            waiters: self,
+            job,
+            signal: Arc::clone(&entry.signal),
+        }
+    }
+
+    fn wake(&self, changes: &[JobChange]) {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for change in changes {
+            if let Some(entry) = entries.get(&change.job) {
+                entry.signal.changed.notify_waiters();
+                if change.ended {
+                    entry.signal.ended.notify_waiters();
+                }
+            }
+        }
+    }
+}
+
+/// One waiting client; its place is given up with it, however it ends.
+struct Waiting<'a> {
+    waiters: &'a Waiters,
+    job: JobId,
+    signal: Arc<Signal>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut entries = self.waiters.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(&self.job) {
+            entry.waiting -= 1;
+            if entry.waiting == 0 {
+                entries.remove(&self.job);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn only_who_waits_for_the_job_is_woken_and_leaves_nothing_behind() {
+        let waiters = Waiters::default();
+        let jobs: Vec<_> = (0..10_000).map(|_| JobId::generate()).collect();
+        let waiting: Vec<_> = jobs.iter().map(|job| waiters.register(*job)).collect();
+        let second = waiters.register(jobs[0]);
+        let mut changed: Vec<_> = waiting
+            .iter()
+            .map(|waiting| Box::pin(waiting.signal.changed.notified()))
+            .collect();
+        let mut ended = Box::pin(second.signal.ended.notified());
+        for notified in &mut changed {
+            notified.as_mut().enable();
+        }
+        ended.as_mut().enable();
+        let change = |ended| JobChange {
+            job: jobs[0],
+            revision: 2,
+            ended,
+        };
+        waiters.wake(&[change(false)]);
+        assert!(ended.as_mut().now_or_never().is_none());
+        let woken = changed
+            .iter_mut()
+            .filter_map(|notified| notified.as_mut().now_or_never());
+        assert_eq!(woken.count(), 1);
+        waiters.wake(&[change(true)]);
+        assert!(ended.as_mut().now_or_never().is_some());
+
+        drop((changed, ended));
+        drop((waiting, second));
+        assert!(waiters.0.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,77 @@
+//! Reading, waiting, listing and cancelling jobs.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::census::{BOUND, Census, data_folder};
+
+#[test]
+fn a_wait_returns_at_the_end_and_an_etag_saves_the_body() {
+    let data = data_folder();
+    let census = Census::embedded(data.path());
+    let id = census.post("/submit/10").accepted();
+    census.succeeded(&id);
+    let answer = census.get(&format!("/jobs/{id}"));
+    let etag = answer.header("etag").unwrap().to_owned();
+    assert!(etag.starts_with("W/\""), "{etag}");
+    let unchanged = census.get_with(&format!("/jobs/{id}"), &[("if-none-match", &etag)]);
+    assert_eq!((unchanged.status, unchanged.text.as_str()), (304, ""));
+    let started = Instant::now();
+    let ended = census.get_with(&format!("/jobs/{id}?wait=30"), &[("if-none-match", &etag)]);
+    assert_eq!(ended.status, 304, "an ended job does not keep a waiter");
+    assert!(started.elapsed() < BOUND / 4);
+    let preferred = census.get_with(&format!("/jobs/{id}"), &[("prefer", "wait=90")]);
+    assert_eq!(preferred.header("preference-applied"), Some("wait=60"));
+}
+
+#[test]
+fn the_list_is_newest_first_and_its_cursor_walks_every_job_once() {
+    let data = data_folder();
+    let census = Census::embedded(data.path());
+    let mut made: Vec<_> = (0..7).map(|_| census.post("/submit/1").accepted()).collect();
+    census.post("/report").accepted();
+    made.reverse();
+    let mut seen = Vec::new();
+    let mut path = "/jobs?kind=submit&limit=3".to_owned();
+    loop {
+        let page = census.get(&path).json();
+        let jobs = page["jobs"].as_array().unwrap();
+        seen.extend(jobs.iter().map(|job| job["id"].as_str().unwrap().to_owned()));
+        assert!(
+            jobs.iter()
+                .all(|job| job.get("receipts").is_none() && job.get("attempts").is_none())
+        );
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/jobs?kind=submit&limit=3&cursor={next}");
+    }
+    assert_eq!(seen, made);
+    assert_eq!(census.get("/jobs?kind=nonsense").json()["jobs"], json!([]));
+    census.get("/jobs?state=nonsense").problem(400, "bad_parameter");
+}
+
+#[test]
+fn a_job_of_which_nothing_was_done_is_cancelled_and_stays_so() {
+    let data = data_folder();
+    let census = Census::embedded(data.path());
+    // Waits for another that waits for nothing that would end: the second report is surely not done.
+    let submit = census.post("/submit/100000").accepted();
+    let report = census
+        .post_json("/report", &json!({"after": [submit]}))
+        .accepted();
+    let cancel = census.post(&format!("/jobs/{report}/cancel"));
+    assert!([200, 202].contains(&cancel.status), "{}", cancel.text);
+    assert_eq!(census.ended(&report)["state"], "cancelled");
+    assert_eq!(
+        census.post(&format!("/jobs/{report}/cancel")).status,
+        200,
+        "a cancel is repeatable"
+    );
+    census
+        .get(&format!("/jobs/{report}/result"))
+        .problem(409, "no_result");
+    census.succeeded(&submit);
+    census
+        .post(&format!("/jobs/{submit}/cancel"))
+        .problem(409, "already_ended");
+}

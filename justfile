@@ -1,0 +1,41 @@
+# Recipes of Census. None is needed: the README's two commands are plain cargo.
+
+# Lists the recipes.
+default:
+    @just --list --unsorted
+
+# Runs the whole product in this process, without brokers.
+run *flags:
+    cargo run --release -- {{ flags }}
+
+# Starts RabbitMQ and Kafka natively, installing what is missing.
+up *flags:
+    .ci/brokers up {{ flags }}
+
+# Stops what `up` started.
+down *flags:
+    .ci/brokers down {{ flags }}
+
+# Runs the API over the brokers.
+api *flags:
+    cargo run --release -p api -- --profile brokers {{ flags }}
+
+# Runs a workers process over the brokers.
+workers *flags:
+    cargo run --release -p workers -- --profile brokers {{ flags }}
+
+# Runs all tests; brokers come and go by themselves.
+test *flags:
+    cargo test --workspace {{ flags }}
+
+# Everything that must hold before a change lands.
+check:
+    .ci/run
+
+# Writes the specification after a change of the contract.
+openapi:
+    cargo run --quiet -p api -- openapi > openapi.yaml
+
+# Runs the product with Docker.
+compose:
+    docker compose up --build

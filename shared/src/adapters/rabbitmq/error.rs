@@ -1,0 +1,64 @@
+//! Why a connection could not be made or was lost: what an operator reads in the log and in `/readyz`.
+
+use std::io;
+
+use super::address::AddressFault;
+
+/// The end of a connection, or of the try to make one.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinkFault {
+    /// The URL is none.
+    #[error("the address cannot be used")]
+    Address {
+        #[from]
+        source: AddressFault,
+    },
+    /// Nobody listens there.
+    #[error("{address} cannot be reached")]
+    Unreachable {
+        address: String,
+        #[source]
+        source: io::Error,
+    },
+    /// The thread of the connection could not be started.
+    #[error("no thread could be started for the connection")]
+    Thread {
+        #[source]
+        source: io::Error,
+    },
+    /// The server or the connection refused.
+    #[error("{operation} failed")]
+    Refused {
+        operation: &'static str,
+        #[source]
+        source: Box<amiquip::Error>,
+    },
+    /// The connection ended without a word.
+    #[error("the connection was lost")]
+    Lost,
+    /// The server ended the consumer, as when its queue is deleted.
+    #[error("the server ended the consumer")]
+    Cancelled,
+}
+
+impl LinkFault {
+    /// For `map_err`: names what was tried.
+    pub(super) fn refused(operation: &'static str) -> impl FnOnce(amiquip::Error) -> Self {
+        move |source| Self::Refused {
+            operation,
+            source: Box::new(source),
+        }
+    }
+
+    /// The whole chain in one line.
+    pub(super) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(source) = cause {
+            text.push_str(": ");
+            text.push_str(&source.to_string());
+            cause = source.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,98 @@
+//! Whether RabbitMQ answers, told by the threads of all connections.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::ports::{Clock, ComponentHealth};
+
+/// Shared by all connections of one queue adapter.
+pub(super) struct RabbitHealth {
+    clock: Arc<dyn Clock>,
+    connections: watch::Sender<u64>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The links that are down, by number, and why.
+    down: BTreeMap<u64, String>,
+    next_link: u64,
+    health: ComponentHealth,
+}
+
+impl RabbitHealth {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        let health = ComponentHealth {
+            name: "rabbitmq",
+            up: true,
+            since: clock.wall(),
+            detail: None,
+        };
+        let state = State {
+            down: BTreeMap::new(),
+            next_link: 0,
+            health,
+        };
+        Self {
+            clock,
+            connections: watch::Sender::new(0),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// A new link, which is down until its first connection.
+    pub(super) fn link(&self) -> u64 {
+        let mut state = self.lock();
+        let link = state.next_link;
+        state.next_link += 1;
+        drop(state);
+        self.down(link, "not connected yet");
+        link
+    }
+
+    /// A connection was made; answers its number, which no other has.
+    pub(super) fn up(&self, link: u64) -> u64 {
+        self.forget(link);
+        let mut number = 0;
+        self.connections.send_modify(|connections| {
+            *connections += 1;
+            number = *connections;
+        });
+        number
+    }
+
+    pub(super) fn down(&self, link: u64, reason: &str) {
+        let mut state = self.lock();
+        state.down.insert(link, reason.to_owned());
+        self.settle(&mut state);
+    }
+
+    /// The link is up, or is wanted no more.
+    pub(super) fn forget(&self, link: u64) {
+        let mut state = self.lock();
+        state.down.remove(&link);
+        self.settle(&mut state);
+    }
+
+    pub(super) fn now(&self) -> ComponentHealth {
+        self.lock().health.clone()
+    }
+
+    pub(super) fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+
+    fn settle(&self, state: &mut State) {
+        let up = state.down.is_empty();
+        if state.health.up != up {
+            state.health.since = self.clock.wall();
+        }
+        state.health.up = up;
+        state.health.detail = state.down.values().next().cloned();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

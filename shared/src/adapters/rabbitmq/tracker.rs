@@ -1,0 +1,167 @@
+//! Which published messages the server has confirmed. amiquip's own smoother reports a nack as an ack when a
+//! later multiple-ack passes it: a silent loss.
+
+use std::collections::{BTreeMap, HashMap};
+
+use amiquip::Confirm;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// The unconfirmed messages of one channel.
+#[derive(Default)]
+pub(super) struct Tracker {
+    /// Where the answer to a delivery tag goes.
+    open: BTreeMap<u64, Place>,
+    batches: HashMap<u64, Batch>,
+    next_batch: u64,
+    last_tag: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    batch: u64,
+    index: usize,
+    returned: bool,
+}
+
+struct Batch {
+    confirmed: Vec<bool>,
+    missing: usize,
+    answer: oneshot::Sender<Vec<bool>>,
+    /// Frees the window when the batch is settled.
+    _window: OwnedSemaphorePermit,
+}
+
+impl Tracker {
+    /// Opens a batch of `len` messages; the answer comes when the last is settled or the tracker is dropped.
+    pub(super) fn open(
+        &mut self,
+        len: usize,
+        answer: oneshot::Sender<Vec<bool>>,
+        window: OwnedSemaphorePermit,
+    ) -> u64 {
+        let number = self.next_batch;
+        self.next_batch += 1;
+        let batch = Batch {
+            confirmed: vec![false; len],
+            missing: len,
+            answer,
+            _window: window,
+        };
+        self.batches.insert(number, batch);
+        number
+    }
+
+    /// The delivery tag of the next publish, which is message `index` of `batch`.
+    pub(super) fn next_tag(&mut self, batch: u64, index: usize) -> u64 {
+        self.last_tag += 1;
+        let place = Place {
+            batch,
+            index,
+            returned: false,
+        };
+        self.open.insert(self.last_tag, place);
+        self.last_tag
+    }
+
+    /// The message could not be routed. A confirm still follows, and means nothing.
+    pub(super) fn returned(&mut self, tag: u64) {
+        if let Some(place) = self.open.get_mut(&tag) {
+            place.returned = true;
+        }
+    }
+
+    pub(super) fn settle(&mut self, confirm: Confirm) {
+        let (payload, acked) = match confirm {
+            Confirm::Ack(payload) => (payload, true),
+            Confirm::Nack(payload) => (payload, false),
+        };
+        let settled = if payload.multiple {
+            let later = self.open.split_off(&payload.delivery_tag.saturating_add(1));
+            std::mem::replace(&mut self.open, later)
+        } else {
+            self.open
+                .remove_entry(&payload.delivery_tag)
+                .into_iter()
+                .collect()
+        };
+        for place in settled.into_values() {
+            self.answer(place, acked && !place.returned);
+        }
+    }
+
+    fn answer(&mut self, place: Place, confirmed: bool) {
+        let Some(batch) = self.batches.get_mut(&place.batch) else {
+            return;
+        };
+        batch.confirmed[place.index] = confirmed;
+        batch.missing -= 1;
+        if batch.missing == 0
+            && let Some(batch) = self.batches.remove(&place.batch)
+        {
+            // Nobody may wait any more: the caller gave up.
+            let _ = batch.answer.send(batch.confirmed);
+        }
+    }
+}
+
+impl Drop for Tracker {
+    /// The connection is gone: what was confirmed is confirmed, the rest is not known.
+    fn drop(&mut self) {
+        for batch in std::mem::take(&mut self.batches).into_values() {
+            let _ = batch.answer.send(batch.confirmed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use amiquip::ConfirmPayload;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn opened(len: usize) -> (Tracker, oneshot::Receiver<Vec<bool>>) {
+        let mut tracker = Tracker::default();
+        let (answer, answered) = oneshot::channel();
+        let window = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let batch = tracker.open(len, answer, window);
+        for index in 0..len {
+            assert_eq!(tracker.next_tag(batch, index), index as u64 + 1);
+        }
+        (tracker, answered)
+    }
+
+    fn payload(delivery_tag: u64, multiple: bool) -> ConfirmPayload {
+        ConfirmPayload {
+            delivery_tag,
+            multiple,
+        }
+    }
+
+    #[test]
+    fn a_nack_stays_a_nack_when_a_later_ack_passes_it() {
+        let (mut tracker, mut answered) = opened(4);
+        tracker.settle(Confirm::Nack(payload(2, false)));
+        assert!(answered.try_recv().is_err());
+        tracker.settle(Confirm::Ack(payload(4, true)));
+        assert_eq!(answered.try_recv().unwrap(), [true, false, true, true]);
+    }
+
+    #[test]
+    fn a_returned_message_is_not_confirmed_though_the_server_acks_it() {
+        let (mut tracker, mut answered) = opened(2);
+        tracker.returned(1);
+        tracker.settle(Confirm::Ack(payload(2, true)));
+        assert_eq!(answered.try_recv().unwrap(), [false, true]);
+    }
+
+    #[test]
+    fn a_lost_connection_answers_what_is_known() {
+        let (mut tracker, mut answered) = opened(2);
+        tracker.settle(Confirm::Ack(payload(2, false)));
+        drop(tracker);
+        assert_eq!(answered.try_recv().unwrap(), [false, true]);
+    }
+}

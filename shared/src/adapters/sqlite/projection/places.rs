@@ -1,0 +1,106 @@
+//! Places of the three levels: found or made by their key, and shown by their most frequent spelling.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::place::PlaceKey;
+use crate::ports::FoldEvent;
+
+/// The levels as they are stored.
+pub(super) const CITY: i64 = 0;
+pub(super) const STATE: i64 = 1;
+pub(super) const COUNTRY: i64 = 2;
+
+/// The rows at which an event counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ids {
+    pub(super) city: i64,
+    pub(super) state: i64,
+    pub(super) country: i64,
+}
+
+/// The rows of each event's place; missing ones are made.
+pub(super) fn intern<'a>(
+    file: &Connection,
+    events: &[&'a FoldEvent],
+) -> rusqlite::Result<HashMap<&'a PlaceKey, Ids>> {
+    let mut known: HashMap<&PlaceKey, Ids> = HashMap::new();
+    for event in events {
+        if !known.contains_key(&event.place) {
+            known.insert(&event.place, find_or_make(file, &event.place)?);
+        }
+    }
+    Ok(known)
+}
+
+fn find_or_make(file: &Connection, key: &PlaceKey) -> rusqlite::Result<Ids> {
+    let PlaceKey { country, state, city } = key;
+    let mut find = file.prepare_cached(
+        "SELECT id FROM places WHERE level = ?1 AND country = ?2 AND state IS ?3 AND city IS ?4",
+    )?;
+    let mut make = file.prepare_cached(
+        "INSERT INTO places (level, country, state, city, in_state, in_country) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let mut row = |level: i64,
+                   state: Option<&str>,
+                   city: Option<&str>,
+                   parents: (Option<i64>, Option<i64>)|
+     -> rusqlite::Result<i64> {
+        let found = find
+            .query_row(params![level, country, state, city], |row| row.get(0))
+            .optional()?;
+        match found {
+            Some(id) => Ok(id),
+            None => make.insert(params![level, country, state, city, parents.0, parents.1]),
+        }
+    };
+    let country = row(COUNTRY, None, None, (None, None))?;
+    let state_id = row(STATE, state.as_deref(), None, (None, Some(country)))?;
+    let city = row(
+        CITY,
+        state.as_deref(),
+        Some(city.as_str()),
+        (Some(state_id), Some(country)),
+    )?;
+    Ok(Ids {
+        city,
+        state: state_id,
+        country,
+    })
+}
+
+/// Counts the spellings of `events`, and shows the most frequent one, of equals the smallest by code points.
+pub(super) fn spell(
+    file: &Connection,
+    events: &[&FoldEvent],
+    places: &HashMap<&PlaceKey, Ids>,
+) -> rusqlite::Result<()> {
+    let mut spellings: BTreeMap<(i64, &str), i64> = BTreeMap::new();
+    for event in events {
+        let ids = &places[&event.place];
+        *spellings.entry((ids.city, &event.city)).or_default() += 1;
+        if let Some(state) = &event.state {
+            *spellings.entry((ids.state, state)).or_default() += 1;
+        }
+    }
+    let mut count = file.prepare_cached(
+        "INSERT INTO spellings (place, text, events) VALUES (?1, ?2, ?3)
+         ON CONFLICT (place, text) DO UPDATE SET events = events + excluded.events",
+    )?;
+    for ((place, text), events) in &spellings {
+        count.execute(params![place, text, events])?;
+    }
+    let mut changed: Vec<i64> = spellings.into_keys().map(|(place, _)| place).collect();
+    changed.dedup();
+    // SQLite compares the bytes of UTF-8, whose order is that of the code points.
+    let mut show = file.prepare_cached(
+        "UPDATE places SET shown =
+           (SELECT text FROM spellings WHERE place = ?1 ORDER BY events DESC, text LIMIT 1)
+         WHERE id = ?1",
+    )?;
+    for place in changed {
+        show.execute([place])?;
+    }
+    Ok(())
+}

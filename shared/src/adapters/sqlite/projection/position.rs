@@ -1,0 +1,109 @@
+//! How far each partition is folded, moved on by compare-and-set (P16), and the records put aside (P19).
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Fault;
+use crate::ports::{FoldPosition, QuarantineRecord};
+
+/// Bytes of a record in quarantine that are kept.
+const QUARANTINE_BYTES_MAX: usize = 4096;
+
+/// The stored positions, by partition.
+pub(super) fn all(file: &Connection) -> rusqlite::Result<Vec<FoldPosition>> {
+    file.prepare_cached(
+        "SELECT partition, next_offset, last_offset, last_event_id, last_timestamp_ms
+         FROM positions ORDER BY partition",
+    )?
+    .query_map([], |row| {
+        let last_offset: Option<i64> = row.get(2)?;
+        let last = last_offset
+            .map(|offset| Ok::<_, rusqlite::Error>((offset, row.get(3)?, row.get(4)?)))
+            .transpose()?;
+        Ok(FoldPosition {
+            partition: row.get(0)?,
+            next_offset: row.get(1)?,
+            last,
+        })
+    })?
+    .collect()
+}
+
+/// Moves the positions to `to` when the stored ones are `from`; a partition never folded stands at 0.
+pub(super) fn advance(file: &Connection, from: &[FoldPosition], to: &[FoldPosition]) -> Result<(), Fault> {
+    let mut stored = file.prepare_cached("SELECT next_offset FROM positions WHERE partition = ?1")?;
+    let mut next_offset = |partition: i32| -> rusqlite::Result<i64> {
+        let found = stored.query_row([partition], |row| row.get(0)).optional()?;
+        Ok(found.unwrap_or(0))
+    };
+    for position in from {
+        if next_offset(position.partition)? != position.next_offset {
+            return Err(Fault::Fenced);
+        }
+    }
+    for position in to {
+        let unknown = !from.iter().any(|from| from.partition == position.partition);
+        if unknown && next_offset(position.partition)? != 0 {
+            return Err(Fault::Fenced);
+        }
+    }
+    // A batch may move over records that are not messages (P18): then the last record stays the one before.
+    let mut store = file.prepare_cached(
+        "INSERT INTO positions (partition, next_offset, last_offset, last_event_id, last_timestamp_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (partition) DO UPDATE SET
+           next_offset = excluded.next_offset,
+           last_offset = coalesce(excluded.last_offset, last_offset),
+           last_event_id = coalesce(excluded.last_event_id, last_event_id),
+           last_timestamp_ms = coalesce(excluded.last_timestamp_ms, last_timestamp_ms)",
+    )?;
+    for FoldPosition {
+        partition,
+        next_offset,
+        last,
+    } in to
+    {
+        let offset = last.as_ref().map(|last| last.0);
+        let event_id = last.as_ref().map(|last| last.1.as_str());
+        let timestamp_ms = last.as_ref().map(|last| last.2);
+        store.execute(params![partition, next_offset, offset, event_id, timestamp_ms])?;
+    }
+    Ok(())
+}
+
+/// Keeps the records that could not be counted.
+pub(super) fn put_aside(file: &Connection, records: &[QuarantineRecord]) -> rusqlite::Result<()> {
+    let mut store = file.prepare_cached(
+        "INSERT OR IGNORE INTO quarantine (partition, offset, reason, bytes) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for record in records {
+        let kept = &record.bytes[..record.bytes.len().min(QUARANTINE_BYTES_MAX)];
+        store.execute(params![record.partition, record.offset, record.reason, kept])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p19_no_more_than_four_kibibytes_of_a_record_are_kept() {
+        let file = Connection::open_in_memory().unwrap();
+        file.execute_batch(include_str!("schema.sql")).unwrap();
+        let record = |offset, size| QuarantineRecord {
+            partition: 0,
+            offset,
+            reason: String::new(),
+            bytes: vec![b'x'; size],
+        };
+        put_aside(&file, &[record(0, 0), record(1, 4096), record(2, 4097)]).unwrap();
+        let kept: Vec<i64> = file
+            .prepare("SELECT length(bytes) FROM quarantine ORDER BY offset")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(kept, [0, 4096, 4096]);
+    }
+}

@@ -1,0 +1,154 @@
+//! The queue on a real RabbitMQ: the suite, and what only RabbitMQ has.
+
+use std::sync::Arc;
+
+use amiquip::{Channel, Connection, Publish};
+use async_trait::async_trait;
+use shared::adapters::rabbitmq::{RabbitQueue, Topology};
+use shared::adapters::system::SystemClock;
+use shared::ports::{Health, JobQueue};
+use shared::testing::brokers::Brokers;
+use shared::testing::job_queue::{QUEUE, QueueUnderTest, assert_quiet, send_all, take, wakeups, within};
+
+/// Queues of a prefix that no other test uses, deleted in the end.
+pub(super) struct Rabbit {
+    pub(super) prefix: String,
+}
+
+pub(super) fn rabbit() -> Rabbit {
+    Rabbit {
+        prefix: Brokers::get().unique_prefix(),
+    }
+}
+
+impl Rabbit {
+    pub(super) fn connect(&self, url: &str) -> RabbitQueue {
+        RabbitQueue::connect(url, &self.prefix, Arc::new(SystemClock))
+    }
+
+    fn topology(&self) -> Topology {
+        Topology::new(&self.prefix)
+    }
+
+    /// Runs `with` on a plain channel.
+    fn raw<T>(&self, with: impl FnOnce(&Channel) -> T) -> T {
+        let mut connection =
+            Connection::insecure_open(Brokers::get().rabbitmq_url()).expect("RabbitMQ answers");
+        let channel = connection.open_channel(None).expect("RabbitMQ answers");
+        with(&channel)
+    }
+}
+
+#[async_trait]
+impl QueueUnderTest for Rabbit {
+    async fn open(&self) -> Arc<dyn JobQueue> {
+        let queue = self.connect(Brokers::get().rabbitmq_url());
+        until_connected(&queue).await;
+        Arc::new(queue)
+    }
+}
+
+impl Drop for Rabbit {
+    fn drop(&mut self) {
+        let topology = self.topology();
+        // Deleting what is not there is no fault.
+        self.raw(|channel| {
+            for queue in [
+                topology.queue(QUEUE),
+                topology.queue(shared::testing::job_queue::OTHER),
+                topology.dead(),
+            ] {
+                let _ = channel.queue_delete(queue, amiquip::QueueDeleteOptions::default());
+            }
+            let _ = channel.exchange_delete(topology.dead(), false);
+        });
+    }
+}
+
+/// Waits for the first connection.
+pub(super) async fn until_connected(queue: &RabbitQueue) {
+    let mut connections = queue.connections();
+    within("a connection", connections.wait_for(|made| *made > 0))
+        .await
+        .expect("the queue outlives its connections");
+}
+
+shared::job_queue_suite!(rabbit());
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_cannot_be_read_is_delivered_as_such_and_can_be_put_aside() {
+    let rabbit = rabbit();
+    let queue = rabbit.open().await;
+    let name = rabbit.topology().queue(QUEUE);
+    rabbit.raw(|channel| {
+        channel
+            .basic_publish("", Publish::new(b"not a wake-up", name))
+            .unwrap();
+    });
+    let mut consumer = queue.consume(QUEUE, 5).await;
+    let delivery = take(&mut *consumer, 1).await.pop().unwrap();
+    assert!(
+        delivery
+            .wakeup
+            .as_ref()
+            .unwrap_err()
+            .contains("not census.wakeup.v1")
+    );
+    consumer.reject(delivery).await;
+    assert_quiet(&mut *consumer).await;
+
+    let dead = rabbit.topology().dead();
+    let arrived = async {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
+        loop {
+            tick.tick().await;
+            let got = rabbit.raw(|channel| channel.basic_get(&dead, true).unwrap());
+            if let Some(got) = got {
+                break got.delivery.body;
+            }
+        }
+    };
+    assert_eq!(within("the dead queue", arrived).await, b"not a wake-up");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_without_a_queue_is_not_confirmed() {
+    let rabbit = rabbit();
+    let queue = rabbit.open().await;
+    let name = rabbit.topology().queue(QUEUE);
+    rabbit.raw(|channel| {
+        channel
+            .queue_delete(name, amiquip::QueueDeleteOptions::default())
+            .unwrap();
+    });
+    let confirmed = within("the answer", queue.send(QUEUE, wakeups(3))).await.unwrap();
+    assert_eq!(confirmed, [false; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wakeup_outlives_its_sender() {
+    let rabbit = rabbit();
+    let queue = rabbit.open().await;
+    send_all(&*queue, QUEUE, &wakeups(2)).await;
+    drop(queue);
+    let queue = rabbit.open().await;
+    let mut consumer = queue.consume(QUEUE, 5).await;
+    assert_eq!(take(&mut *consumer, 2).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_url_that_is_none_shows_in_the_health_without_its_password() {
+    let queue = rabbit().connect("http://census:s3cret@127.0.0.1/");
+    let health = async {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+        loop {
+            tick.tick().await;
+            let detail = queue.health().detail.unwrap_or_default();
+            if detail.contains("amqp://") {
+                break detail;
+            }
+        }
+    };
+    assert!(!within("the reason", health).await.contains("s3cret"));
+    assert!(!queue.health().up);
+}

@@ -1,0 +1,128 @@
+//! RabbitMQ goes away and comes back: nothing but wake-ups is lost, and everything goes on by itself.
+
+use std::sync::Arc;
+
+use shared::adapters::rabbitmq::{Address, RabbitQueue};
+use shared::ports::{Health, JobQueue, QueueError};
+use shared::testing::brokers::Brokers;
+use shared::testing::job_queue::{
+    QUEUE, assert_quiet, delivered, send_all, take, tasks, until_depth, wakeups, within,
+};
+
+use super::proxy::Proxy;
+use super::rabbitmq::{Rabbit, rabbit, until_connected};
+
+/// A queue whose connections go through a proxy.
+async fn behind_a_proxy(rabbit: &Rabbit) -> (Proxy, Arc<RabbitQueue>) {
+    let url = Brokers::get().rabbitmq_url();
+    let address = url.parse::<Address>().expect("the URL is one").to_string();
+    let proxy = Proxy::start(address.clone()).await;
+    let queue = rabbit.connect(&url.replace(&address, &format!("127.0.0.1:{}", proxy.port)));
+    until_connected(&queue).await;
+    (proxy, Arc::new(queue))
+}
+
+async fn until_connected_after(queue: &RabbitQueue, before: u64) {
+    let mut connections = queue.connections();
+    within("a new connection", connections.wait_for(|made| *made > before))
+        .await
+        .expect("the queue outlives its connections");
+}
+
+async fn until_up(queue: &RabbitQueue, up: bool) {
+    let seen = async {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(10));
+        while queue.health().up != up {
+            tick.tick().await;
+        }
+    };
+    within("the health to change", seen).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_go_on_after_an_outage_and_the_connections_rise() {
+    let rabbit = rabbit();
+    let (proxy, queue) = behind_a_proxy(&rabbit).await;
+    send_all(&*queue, QUEUE, &wakeups(3)).await;
+    let before = *queue.connections().borrow();
+
+    proxy.cut();
+    until_up(&queue, false).await;
+    let refused = within("the refusal", queue.send(QUEUE, wakeups(2_000))).await;
+    assert!(matches!(refused, Err(QueueError::Away)), "{refused:?}");
+    let depth = within("the refusal", queue.depth(QUEUE)).await;
+    assert!(matches!(depth, Err(QueueError::Away)), "{depth:?}");
+    assert!(queue.health().detail.is_some());
+
+    proxy.mend();
+    until_connected_after(&queue, before).await;
+    send_all(&*queue, QUEUE, &wakeups(4)).await;
+    until_depth(&*queue, QUEUE, 7).await;
+    until_up(&queue, true).await;
+    assert_eq!(queue.health().detail, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_outlives_a_connection_and_old_acknowledgements_are_forgotten() {
+    let rabbit = rabbit();
+    let (proxy, queue) = behind_a_proxy(&rabbit).await;
+    let sent = wakeups(5);
+    send_all(&*queue, QUEUE, &sent).await;
+    let mut consumer = queue.consume(QUEUE, 10).await;
+    let old = take(&mut *consumer, 5).await;
+
+    proxy.cut();
+    until_up(&queue, false).await;
+    proxy.mend();
+    let again = take(&mut *consumer, 5).await;
+    assert_eq!(delivered(&again), tasks(&sent));
+    assert_ne!(old[0].connection, again[0].connection);
+
+    // They have the tags of the new deliveries, which must not go with them.
+    consumer.acknowledge(old).await;
+    drop(consumer);
+    let mut later = queue.consume(QUEUE, 10).await;
+    let last = take(&mut *later, 5).await;
+    later.acknowledge(last).await;
+    assert_quiet(&mut *later).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_cut_in_the_middle_of_sends_leaves_no_send_waiting() {
+    let rabbit = rabbit();
+    let (proxy, queue) = behind_a_proxy(&rabbit).await;
+    let sending = {
+        let queue = Arc::clone(&queue);
+        tokio::spawn(async move {
+            let mut confirmed = 0;
+            // Ends with the outage.
+            while let Ok(answers) = queue.send(QUEUE, wakeups(1_000)).await {
+                let count = answers.iter().filter(|confirmed| **confirmed).count();
+                confirmed += count;
+                if count < answers.len() {
+                    break;
+                }
+            }
+            confirmed
+        })
+    };
+    until_busy(&queue).await;
+    let before = *queue.connections().borrow();
+    proxy.cut();
+    let confirmed = within("the sends to end", sending).await.unwrap();
+    proxy.mend();
+    until_connected_after(&queue, before).await;
+    // What was confirmed is there; what was not may be.
+    let depth = queue.depth(QUEUE).await.unwrap();
+    assert!(depth >= confirmed as u64, "{depth} of {confirmed}");
+}
+
+async fn until_busy(queue: &RabbitQueue) {
+    let busy = async {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(10));
+        while queue.depth(QUEUE).await.expect("the server is there") == 0 {
+            tick.tick().await;
+        }
+    };
+    within("the first messages", busy).await;
+}

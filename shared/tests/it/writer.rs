@@ -1,0 +1,170 @@
+//! The one writer of a SQLite file: batches, savepoints, patience, versions (P2, P9, P24).
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use shared::adapters::sqlite::{OpenError, ReadError, Reader, Schema, Write, WriteError, Writer};
+use tempfile::TempDir;
+
+const SCHEMA: Schema = Schema {
+    name: "numbers",
+    migrations: &["CREATE TABLE numbers (n INTEGER PRIMARY KEY)"],
+};
+
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+struct File {
+    folder: TempDir,
+    writer: Writer,
+}
+
+impl File {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("the system has room for a folder");
+        let writer = Writer::open(&folder.path().join("numbers.sqlite"), SCHEMA).expect("a new file opens");
+        Self { folder, writer }
+    }
+
+    async fn numbers(&self) -> Vec<i64> {
+        let reader = Reader::open(&self.folder.path().join("numbers.sqlite"), 1).expect("a pool is built");
+        let read = reader.read(|connection| {
+            let mut statement = connection
+                .prepare("SELECT n FROM numbers ORDER BY n")
+                .map_err(ReadError::from)?;
+            let rows = statement
+                .query_map([], |row| row.get(0))
+                .map_err(ReadError::from)?;
+            rows.collect::<Result<Vec<i64>, _>>()
+                .map_err(|fault| Fault::Read(fault.into()))
+        });
+        read.await.expect("the file is read")
+    }
+}
+
+fn insert(connection: &Connection, n: i64) -> Result<i64, Fault> {
+    connection.execute("INSERT INTO numbers VALUES (?1)", [n])?;
+    Ok(n)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_a_bad_member_of_a_batch_fails_alone() {
+    let file = File::new();
+    // The gate keeps the first batch open until all others wait: they share the second one.
+    let (open, gate) = mpsc::channel::<()>();
+    let writer = file.writer.clone();
+    let first = tokio::spawn(async move {
+        writer
+            .write::<_, Fault, _>(Write::relaxed("gate"), move |_| {
+                gate.recv().expect("the gate is opened");
+                Ok(())
+            })
+            .await
+    });
+    let spawn = |how, write: fn(&Connection) -> Result<i64, Fault>| {
+        let writer = file.writer.clone();
+        tokio::spawn(async move { writer.write(how, write).await })
+    };
+    let good = spawn(Write::flushed("good"), |c| insert(c, 1));
+    let bad = spawn(Write::relaxed("bad"), |c| {
+        insert(c, 2)?;
+        insert(c, 2)
+    });
+    let panics = spawn(Write::relaxed("panics"), |c| {
+        insert(c, 3)?;
+        panic!("on purpose")
+    });
+    let last = spawn(Write::relaxed("last").first(), |c| insert(c, 4));
+    open.send(()).unwrap();
+    first.await.unwrap().unwrap();
+    assert_eq!(good.await.unwrap().unwrap(), 1);
+    assert!(matches!(bad.await.unwrap(), Err(Fault::Sqlite(_))));
+    assert!(matches!(
+        panics.await.unwrap(),
+        Err(Fault::Write(WriteError::BrokenOff))
+    ));
+    assert_eq!(last.await.unwrap().unwrap(), 4);
+    assert_eq!(file.numbers().await, [1, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_write_that_gets_no_turn_is_withdrawn_and_never_happens() {
+    let file = File::new();
+    let (open, gate) = mpsc::channel::<()>();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let writer = file.writer.clone();
+    let holder = tokio::spawn(async move {
+        writer
+            .write::<_, Fault, _>(Write::relaxed("holder"), move |_| {
+                let _ = begun.send(());
+                gate.recv().expect("the gate is opened");
+                Ok(())
+            })
+            .await
+    });
+    begins.await.unwrap();
+    let impatient = Write::flushed("accept").patience(Duration::from_millis(50));
+    let refused = file.writer.write(impatient, |c| insert(c, 1)).await;
+    assert!(
+        matches!(refused, Err(Fault::Write(WriteError::Busy { .. }))),
+        "{refused:?}"
+    );
+    open.send(()).unwrap();
+    holder.await.unwrap().unwrap();
+    file.writer
+        .write(Write::relaxed("after"), |c| insert(c, 2))
+        .await
+        .unwrap();
+    assert_eq!(file.numbers().await, [2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_two_writers_of_one_file_both_get_their_turns() {
+    let file = File::new();
+    let other = Writer::open(&file.folder.path().join("numbers.sqlite"), SCHEMA).unwrap();
+    let both = [file.writer.clone(), other].map(Arc::new);
+    let mut writes = tokio::task::JoinSet::new();
+    for n in 0..400 {
+        let writer = Arc::clone(&both[n % 2]);
+        let n = i64::try_from(n).unwrap();
+        writes.spawn(async move { writer.write(Write::relaxed("turn"), move |c| insert(c, n)).await });
+    }
+    while let Some(written) = writes.join_next().await {
+        written.unwrap().unwrap();
+    }
+    assert_eq!(file.numbers().await, (0..400).collect::<Vec<_>>());
+}
+
+#[test]
+fn p24_a_newer_file_is_refused_with_a_sentence() {
+    let file = File::new();
+    let path = file.folder.path().join("numbers.sqlite");
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 7)
+        .unwrap();
+    let Err(fault) = Writer::open(&path, SCHEMA) else {
+        panic!("a newer file was opened")
+    };
+    assert!(
+        matches!(
+            fault,
+            OpenError::Newer {
+                found: 7,
+                known: 1,
+                ..
+            }
+        ),
+        "{fault}"
+    );
+    assert!(fault.to_string().contains("start the newer program again"));
+}

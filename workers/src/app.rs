@@ -1,0 +1,332 @@
+//! The composition root: the only file that names concrete adapters, for `workers` and for the embedded `api`.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::adapters::embedded::InProcessQueue;
+use shared::adapters::kafka::KafkaLog;
+use shared::adapters::rabbitmq::RabbitQueue;
+use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
+use shared::adapters::sqlite::log::SqliteLog;
+use shared::adapters::sqlite::projection::ProjectionStore;
+use shared::adapters::system::{DataDir, DataDirError, Sharing, SystemClock, boot_id};
+use shared::config::{Config, Profile};
+use shared::dispatch::{DispatchHandle, Dispatcher};
+use shared::job::{Role, WorkerId};
+use shared::ports::{Clock, EventLog, Health, JobQueue, Projection};
+use shared::telemetry::{LogFault, Metrics, MetricsFault, start_logs};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::crew::{Crew, CrewPorts, CrewSettings};
+use crate::operations;
+
+/// Connections that read the job store at a time, and as many the projection.
+const READERS: usize = 4;
+/// Deliveries that one process holds unacknowledged in one queue.
+const PREFETCH: u16 = 200;
+/// Attempts that one process executes at a time in one role.
+const CONCURRENCY: usize = 16;
+
+/// A process that cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Logs.
+    #[error(transparent)]
+    Logs(#[from] LogFault),
+    /// Metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsFault),
+    /// The data folder.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// One of the parts that every process has.
+    #[error("{what} cannot be opened")]
+    Open {
+        /// Which part.
+        what: &'static str,
+        /// What it said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: choose another address with --listen, port 0 takes a free one")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The profile has no worker processes of its own.
+    #[error("the profile `embedded` runs inside `api`: start `api` alone, or give both --profile brokers")]
+    NoWorkers,
+    /// The operating system.
+    #[error("the operating system refused {what}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// What it said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The adapters of one process, as its profile picks them.
+pub struct Host {
+    /// The job store.
+    pub store: JobStore,
+    /// The projection.
+    pub projection: ProjectionStore,
+    /// The wake-up queue.
+    pub queue: Arc<dyn JobQueue>,
+    /// The event log.
+    pub log: Arc<dyn EventLog>,
+    /// The clocks of the host.
+    pub clock: Arc<dyn Clock>,
+    /// Tells this process's dispatcher that there is something to send.
+    pub dispatch: DispatchHandle,
+    profile: Profile,
+    // Held for its lock.
+    _data: DataDir,
+}
+
+impl Host {
+    /// Opens everything. A broker that is away does not keep a process from starting.
+    ///
+    /// # Errors
+    /// [`AppError`] says what an operator can do.
+    pub fn open(config: &Config) -> Result<Self, AppError> {
+        let sharing = match config.profile {
+            Profile::Embedded => Sharing::Alone,
+            Profile::Brokers => Sharing::Shared,
+        };
+        let data = DataDir::open(&config.store.data_dir, sharing)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let boot_id = boot_id().map_err(|source| AppError::System {
+            what: "the boot id",
+            source,
+        })?;
+        let options = JobStoreOptions {
+            lease: config.workers.lease,
+            retention: config.store.retention,
+            boot_id: boot_id.clone(),
+            readers: READERS,
+            backlog_limit: config.store.backlog_limit,
+            disk_reserve_bytes: config.store.disk_reserve_bytes,
+            shared: config.profile == Profile::Brokers,
+        };
+        let store = JobStore::open(&data.file("jobs.sqlite"), Arc::clone(&clock), options)
+            .map_err(open("the job store"))?;
+        let projection = ProjectionStore::open(
+            &data.file("projection.sqlite"),
+            Arc::clone(&clock),
+            boot_id,
+            READERS,
+        )
+        .map_err(open("the projection"))?;
+        let brokers = &config.brokers;
+        let (queue, log): (Arc<dyn JobQueue>, Arc<dyn EventLog>) = match config.profile {
+            Profile::Embedded => (
+                Arc::new(InProcessQueue::new(&*clock)),
+                Arc::new(
+                    SqliteLog::open(&data.file("log.sqlite"), &brokers.kafka_topic, Arc::clone(&clock))
+                        .map_err(open("the event log"))?,
+                ),
+            ),
+            Profile::Brokers => (
+                Arc::new(RabbitQueue::connect(
+                    &brokers.rabbitmq_url,
+                    &brokers.rabbitmq_prefix,
+                    Arc::clone(&clock),
+                )),
+                Arc::new(
+                    KafkaLog::connect(
+                        &brokers.kafka_brokers,
+                        &brokers.kafka_topic,
+                        config.workers.lease,
+                        Arc::clone(&clock),
+                    )
+                    .map_err(open("Kafka's client"))?,
+                ),
+            ),
+        };
+        let dispatch = DispatchHandle::default();
+        Ok(Self {
+            store,
+            projection,
+            queue,
+            log,
+            clock,
+            dispatch,
+            profile: config.profile,
+            _data: data,
+        })
+    }
+
+    /// The dispatcher of this process.
+    #[must_use]
+    pub fn dispatcher(&self) -> Dispatcher {
+        Dispatcher::new(
+            Arc::new(self.store.clone()),
+            Arc::clone(&self.queue),
+            self.dispatch.clone(),
+        )
+    }
+
+    /// The workers of this process.
+    #[must_use]
+    pub fn crew(&self, config: &Config, roles: Vec<Role>) -> Crew {
+        let store = Arc::new(self.store.clone());
+        Crew {
+            ports: CrewPorts {
+                accepts: Arc::clone(&store) as _,
+                attempts: Arc::clone(&store) as _,
+                rescue: Arc::clone(&store) as _,
+                reader: store,
+                queue: Arc::clone(&self.queue),
+                log: Arc::clone(&self.log),
+                projection: Arc::new(self.projection.clone()) as Arc<dyn Projection>,
+                clock: Arc::clone(&self.clock),
+                dispatch: self.dispatch.clone(),
+            },
+            settings: CrewSettings {
+                worker: worker_id(),
+                roles,
+                lease: config.workers.lease,
+                prefetch: PREFETCH,
+                concurrency: CONCURRENCY,
+                embedded: config.profile == Profile::Embedded,
+                shutdown_timeout: config.workers.shutdown_timeout,
+            },
+        }
+    }
+
+    /// What `/readyz` shows of this process.
+    #[must_use]
+    pub fn health(&self) -> Vec<Arc<dyn Health>> {
+        let mut shown: Vec<Arc<dyn Health>> =
+            vec![Arc::new(self.store.clone()), Arc::new(self.projection.clone())];
+        // A queue inside the process has nothing to be away.
+        if self.profile == Profile::Brokers {
+            shown.push(Arc::clone(&self.queue) as _);
+        }
+        shown.push(Arc::clone(&self.log) as _);
+        shown
+    }
+}
+
+/// Runs a workers process until it is told to stop.
+///
+/// # Errors
+/// [`AppError`] when it cannot start.
+pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
+    if config.profile == Profile::Embedded {
+        return Err(AppError::NoWorkers);
+    }
+    let metrics = start_process(config, warnings)?;
+    block_on(async {
+        let host = Host::open(config)?;
+        let shutdown = shutdown_signal()?;
+        let dispatcher = tokio::spawn(host.dispatcher().run(shutdown.clone()));
+        let upkeep = tokio::spawn(metrics.clone().run_upkeep(shutdown.clone()));
+        let operations = match config.workers.listen {
+            Some(address) => {
+                Some(operations::serve(address, host.health(), metrics, shutdown.clone()).await?)
+            }
+            None => None,
+        };
+        host.crew(config, config.workers.roles.clone())
+            .run(shutdown)
+            .await;
+        stopped_within(config.workers.shutdown_timeout, async {
+            let _ = tokio::join!(dispatcher, upkeep);
+            if let Some(operations) = operations {
+                let _ = operations.await;
+            }
+        })
+        .await;
+        Ok(())
+    })
+}
+
+/// Starts what every process has before anything else: logs, warnings, metrics.
+///
+/// # Errors
+/// [`AppError`].
+pub fn start_process(config: &Config, warnings: &[String]) -> Result<Metrics, AppError> {
+    start_logs(&config.log)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(Metrics::start()?)
+}
+
+/// Runs `main` on a runtime of its own.
+///
+/// # Errors
+/// Those of `main`, or [`AppError::System`].
+pub fn block_on<T>(main: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| AppError::System {
+            what: "an async runtime",
+            source,
+        })?;
+    let result = runtime.block_on(main);
+    // A read of the store cannot be broken off; it ends within a second (P9).
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+/// A token that is cancelled by the first `SIGTERM` or `SIGINT`.
+///
+/// # Errors
+/// [`AppError::System`].
+pub fn shutdown_signal() -> Result<CancellationToken, AppError> {
+    let listen = |kind| {
+        signal(kind).map_err(|source| AppError::System {
+            what: "a signal handler",
+            source,
+        })
+    };
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let token = CancellationToken::new();
+    let cancelled = token.clone();
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "stopping");
+        cancelled.cancel();
+    });
+    Ok(token)
+}
+
+/// Waits for `rest` to stop, but not longer than `bound`.
+pub async fn stopped_within(bound: Duration, rest: impl Future<Output = ()>) {
+    match tokio::time::timeout(bound, rest).await {
+        Ok(()) => tracing::info!("stopped"),
+        Err(_) => tracing::warn!(
+            bound_ms = bound.as_millis(),
+            "stopped before everything had ended"
+        ),
+    }
+}
+
+fn worker_id() -> WorkerId {
+    let run = Uuid::now_v7().simple().to_string();
+    // The random end of the id tells two runs of one pid apart.
+    WorkerId(format!("{}-{}", std::process::id(), &run[run.len() - 8..]))
+}
+
+fn open<E: StdError + Send + Sync + 'static>(what: &'static str) -> impl FnOnce(E) -> AppError {
+    move |source| AppError::Open {
+        what,
+        source: Box::new(source),
+    }
+}

@@ -1,0 +1,121 @@
+//! Step 5, around the handler: one attempt with its heartbeat, its signals and its outcome.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use shared::job::{Failure, JobError};
+use shared::ports::{Claimed, Outcome, Published};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::complete::Completer;
+use crate::crew::CrewPorts;
+use crate::handlers::Handlers;
+use crate::heart::{Heart, Pulse};
+use crate::log_state::LogState;
+
+/// Executes claimed attempts.
+pub(crate) struct Executor {
+    heart: Arc<Heart>,
+    handlers: Handlers,
+    completer: Completer,
+    shutdown: CancellationToken,
+}
+
+/// What a handler knows of its attempt.
+pub(crate) struct Attempt {
+    /// The task and its request.
+    pub(crate) claimed: Claimed,
+    /// Its lease.
+    pub(crate) pulse: Pulse,
+}
+
+impl Executor {
+    pub(crate) fn new(
+        ports: &CrewPorts,
+        heart: Arc<Heart>,
+        log_state: &LogState,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            heart,
+            handlers: Handlers::new(ports, log_state),
+            completer: Completer::new(ports),
+            shutdown,
+        }
+    }
+
+    /// Runs the handler of the job's kind and writes its outcome.
+    pub(crate) async fn execute(&self, claimed: Claimed) {
+        let span = tracing::info_span!(
+            "attempt", job.id = %claimed.lease.task.job, task = claimed.lease.task.task, n = claimed.attempt,
+            trace.id = claimed.trace.trace_id_hex()
+        );
+        self.run(claimed).instrument(span).await;
+    }
+
+    async fn run(&self, claimed: Claimed) {
+        let started = Instant::now();
+        let lease = claimed.lease;
+        let kind = claimed.request.kind();
+        let attempt = Attempt {
+            pulse: self.heart.hold(lease),
+            claimed,
+        };
+        let outcome = self.outcome(&attempt).await;
+        let name = outcome.as_ref().map_or("lost", outcome_name);
+        metrics::counter!("census_attempts_total", "kind" => kind.as_str(), "outcome" => name).increment(1);
+        tracing::debug!(
+            outcome = name,
+            duration_ms = started.elapsed().as_millis(),
+            "the attempt ended"
+        );
+        if let Some(outcome) = outcome {
+            // The pulse beats on until the outcome is written.
+            self.completer.complete(&attempt.pulse, lease, outcome).await;
+        }
+    }
+
+    /// `None` when the lease was lost and nothing may be written.
+    async fn outcome(&self, attempt: &Attempt) -> Option<Outcome> {
+        let handling = AssertUnwindSafe(self.handlers.handle(attempt)).catch_unwind();
+        tokio::pin!(handling);
+        let handled = tokio::select! {
+            handled = &mut handling => handled,
+            () = self.shutdown.cancelled() => {
+                attempt.pulse.stop();
+                handling.await
+            }
+        };
+        handled.unwrap_or_else(|_| {
+            tracing::error!("a handler panicked; its task fails");
+            let detail = "Census failed to do this; the operator's log says why.".to_owned();
+            let failure = Failure::Permanent(JobError {
+                code: JobError::INTERNAL,
+                detail,
+            });
+            Some(Outcome::Failed {
+                failure,
+                published: Published::default(),
+            })
+        })
+    }
+}
+
+fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Published(_) | Outcome::Reported(_) => "succeeded",
+        Outcome::Failed {
+            failure: Failure::Transient { .. },
+            published: _,
+        } => "backed_off",
+        Outcome::Failed {
+            failure: Failure::Permanent(_),
+            published: _,
+        } => "failed",
+        Outcome::Park(_) => "parked",
+        Outcome::HandBack(_) => "handed_back",
+    }
+}

@@ -1,0 +1,152 @@
+//! Counts by place, once everything is folded that the report has to include.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use shared::job::{JobError, JobId, Report, ReportRequest};
+use shared::ports::{
+    Clock, EventLog, JobLookup, JobReader, Outcome, ParkCondition, Parked, PartitionEnd, Projection,
+    Published, ReportQuery,
+};
+
+use super::fault::HandlerFault;
+use super::log_ends::LogEnds;
+use crate::crew::CrewPorts;
+use crate::execute::Attempt;
+use crate::heart::Signal;
+use crate::log_state::LogState;
+use crate::wake::{reached, waits_in_vain};
+
+/// Places that the log names.
+const PLACES_LOGGED: usize = 20;
+
+/// Handles jobs of the kind `report`.
+pub(super) struct ReportHandler {
+    reader: Arc<dyn JobReader>,
+    projection: Arc<dyn Projection>,
+    clock: Arc<dyn Clock>,
+    ends: LogEnds,
+    log_state: LogState,
+    topic: String,
+}
+
+impl ReportHandler {
+    pub(super) fn new(ports: &CrewPorts, log_state: LogState) -> Self {
+        let log: Arc<dyn EventLog> = Arc::clone(&ports.log);
+        Self {
+            reader: Arc::clone(&ports.reader),
+            projection: Arc::clone(&ports.projection),
+            clock: Arc::clone(&ports.clock),
+            topic: log.topic().to_owned(),
+            ends: LogEnds::new(log),
+            log_state,
+        }
+    }
+
+    /// Makes the report, or parks it until what it waits for has come true; `None` when the lease was lost.
+    pub(super) async fn handle(&self, attempt: &Attempt, request: &ReportRequest) -> Option<Outcome> {
+        let made = tokio::select! {
+            made = self.try_report(attempt, request) => made,
+            signal = attempt.pulse.stopped() => return match signal {
+                Signal::Lost => None,
+                Signal::Stop | Signal::Go => Some(Outcome::HandBack(Published::default())),
+            },
+        };
+        Some(made.unwrap_or_else(|fault| Outcome::Failed {
+            failure: fault.into_failure(),
+            published: Published::default(),
+        }))
+    }
+
+    async fn try_report(&self, attempt: &Attempt, request: &ReportRequest) -> Result<Outcome, HandlerFault> {
+        let parked = attempt.claimed.parked.clone().unwrap_or_default();
+        if parked.bound.is_none() && self.awaits(&request.after).await? {
+            return Ok(Outcome::Park(Parked {
+                bound: None,
+                condition: ParkCondition::JobsEnded,
+            }));
+        }
+        if request.needs_bound() {
+            // P21: taken once, after the jobs have ended, and kept.
+            let bound = match parked.bound {
+                Some(bound) => bound,
+                None => self.take_bound().await?,
+            };
+            if !self.has_reached(&bound).await? {
+                return Ok(Outcome::Park(Parked {
+                    bound: Some(bound),
+                    condition: ParkCondition::BoundReached,
+                }));
+            }
+        }
+        let report = self.projection.report(self.query(request)).await?;
+        announce(&report);
+        Ok(Outcome::Reported(Box::new(report)))
+    }
+
+    /// The log's ends now. P17: the end of another log than the one that was read bounds nothing.
+    async fn take_bound(&self) -> Result<Vec<PartitionEnd>, HandlerFault> {
+        // Read before the ends: a log that only grows can never end below them.
+        let positions = self.projection.positions().await?;
+        let ends = self.ends.after_now().await?;
+        let shrunk = positions.iter().any(|position| {
+            let end = ends.iter().find(|end| end.partition == position.partition);
+            end.map_or(0, |end| end.next_offset) < position.next_offset
+        });
+        let stopped = self.log_state.stopped();
+        match stopped.filter(|error| error.code == JobError::LOG_DIVERGED) {
+            Some(error) => Err(HandlerFault::InVain(error)),
+            None if shrunk => Err(HandlerFault::InVain(waits_in_vain(JobError::LOG_DIVERGED))),
+            None => Ok(ends),
+        }
+    }
+
+    /// Whether one of these jobs has not ended. One that is gone counts as ended.
+    async fn awaits(&self, after: &[JobId]) -> Result<bool, HandlerFault> {
+        for id in after {
+            if let JobLookup::Found(job) = self.reader.job(*id, 0).await?
+                && !job.state.is_terminal()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn has_reached(&self, bound: &[PartitionEnd]) -> Result<bool, HandlerFault> {
+        Ok(reached(bound, &self.projection.positions().await?))
+    }
+
+    fn query(&self, request: &ReportRequest) -> ReportQuery {
+        ReportQuery {
+            group_by: request.group_by,
+            from: request.from,
+            to: request.to,
+            topic: self.topic.clone(),
+            generated_at: self.clock.wall(),
+        }
+    }
+}
+
+/// The report in the log, as the first Census showed it. Counts by place are nobody's data.
+fn announce(report: &Report) {
+    let mut stats = String::new();
+    for row in report.rows.iter().take(PLACES_LOGGED) {
+        let place = [
+            row.city.as_deref(),
+            row.state.as_deref(),
+            Some(row.country.as_str()),
+        ];
+        let place = place.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let comma = if stats.is_empty() { "" } else { "; " };
+        write!(stats, "{comma}{place}: {}", row.users).expect("a String takes every text");
+    }
+    tracing::info!(
+        group_by = report.group_by.as_str(),
+        users = report.users,
+        events = report.events,
+        rows = report.rows_total,
+        stats,
+        "report generated"
+    );
+}

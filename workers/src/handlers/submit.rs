@@ -1,0 +1,199 @@
+//! Publishes the events of one task, chunk by chunk; it has succeeded when the log has acknowledged all of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use shared::job::{JobId, Receipt};
+use shared::ports::{
+    AttemptStore, Claimed, EventLog, InputChunk, LogDelivery, LogError, LogRecord, Outcome, Published,
+    RecordMark,
+};
+use shared::wire::{StoredEvent, TraceContext, UserEventRecord};
+
+use super::fault::HandlerFault;
+use crate::crew::CrewPorts;
+use crate::execute::Attempt;
+use crate::heart::Signal;
+use crate::log_gate::LogGate;
+
+/// Handles jobs of the kind `submit`.
+pub(super) struct SubmitHandler {
+    store: Arc<dyn AttemptStore>,
+    log: Arc<dyn EventLog>,
+    gate: LogGate,
+}
+
+impl SubmitHandler {
+    pub(super) fn new(ports: &CrewPorts) -> Self {
+        Self {
+            store: Arc::clone(&ports.attempts),
+            log: Arc::clone(&ports.log),
+            gate: LogGate::new(ports),
+        }
+    }
+
+    /// Publishes the task's events; `None` when the lease was lost.
+    pub(super) async fn handle(&self, attempt: &Attempt) -> Option<Outcome> {
+        let started = Instant::now();
+        let mut tally = Tally::new(self.log.topic());
+        let result = self.publish_all(attempt, &mut tally).await;
+        let published = tally.into_published();
+        match result {
+            Ok(Signal::Go) => {
+                tracing::info!(
+                    events = published.events,
+                    duration_ms = started.elapsed().as_millis(),
+                    "events published"
+                );
+                Some(Outcome::Published(published))
+            }
+            Ok(Signal::Stop) => Some(Outcome::HandBack(published)),
+            Ok(Signal::Lost) => None,
+            Err(fault) => Some(Outcome::Failed {
+                failure: fault.into_failure(),
+                published,
+            }),
+        }
+    }
+
+    /// Returns the signal that ended it: `Go` when everything is published.
+    async fn publish_all(&self, attempt: &Attempt, tally: &mut Tally) -> Result<Signal, HandlerFault> {
+        // A log that is away can hold the gate for long; a cancel or a stop of the process cannot wait for it.
+        tokio::select! {
+            passed = self.gate.pass() => passed?,
+            signal = attempt.pulse.stopped() => return Ok(signal),
+        }
+        let claimed = &attempt.claimed;
+        let mut first = claimed.first_chunk.clone();
+        for index in 0.. {
+            let chunk = match first.take() {
+                Some(chunk) => Some(chunk),
+                None => {
+                    self.store
+                        .input(claimed.root, claimed.lease.task.task, index)
+                        .await?
+                }
+            };
+            let Some(chunk) = chunk else { break };
+            let signal = attempt.pulse.signal();
+            if signal != Signal::Go {
+                return Ok(signal);
+            }
+            self.publish(claimed, &chunk, tally).await?;
+            attempt.pulse.show_published(tally.events);
+        }
+        if tally.events == claimed.events {
+            return Ok(Signal::Go);
+        }
+        Err(HandlerFault::InputIncomplete {
+            found: tally.events,
+            promised: claimed.events,
+        })
+    }
+
+    /// Publishes one chunk and waits for all its deliveries, so that a stop leaves nothing under way.
+    async fn publish(
+        &self,
+        claimed: &Claimed,
+        chunk: &InputChunk,
+        tally: &mut Tally,
+    ) -> Result<(), HandlerFault> {
+        let started = Instant::now();
+        let (records, ids) = records(claimed.root, claimed.trace, chunk)?;
+        let deliveries = self.log.publish(records).await;
+        metrics::histogram!("census_publish_seconds").record(started.elapsed());
+        let mut fault = None;
+        for (delivery, id) in deliveries.into_iter().zip(ids) {
+            match delivery {
+                Ok(delivery) => tally.add(delivery, id),
+                Err(refused) => worst(&mut fault, refused),
+            }
+        }
+        fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+}
+
+fn records(
+    root: JobId,
+    trace: TraceContext,
+    chunk: &InputChunk,
+) -> Result<(Vec<LogRecord>, Vec<String>), HandlerFault> {
+    let mut records = Vec::with_capacity(chunk.events as usize);
+    let mut ids = Vec::with_capacity(chunk.events as usize);
+    for stored in StoredEvent::lines(&chunk.body) {
+        let stored = stored?;
+        records.push(UserEventRecord::to_record(&stored, root, trace)?);
+        ids.push(stored.head(root.0)?.id.to_string());
+    }
+    Ok((records, ids))
+}
+
+/// Of several faults the one that can help to try again decides: the log may refuse what came after an outage.
+fn worst(known: &mut Option<LogError>, fault: LogError) {
+    let keep = matches!(known, Some(LogError::Away { .. }));
+    if !keep {
+        *known = Some(fault);
+    }
+}
+
+/// Acknowledged deliveries, by partition.
+struct Tally {
+    topic: String,
+    events: u64,
+    partitions: BTreeMap<i32, (Receipt, Option<RecordMark>)>,
+}
+
+impl Tally {
+    fn new(topic: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            events: 0,
+            partitions: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, delivery: LogDelivery, event_id: String) {
+        self.events += 1;
+        let LogDelivery { partition, offset } = delivery;
+        let (receipt, mark) = self.partitions.entry(partition).or_insert_with(|| {
+            let topic = self.topic.clone();
+            let none = Receipt {
+                topic,
+                partition,
+                first_offset: None,
+                last_offset: None,
+                events: 0,
+                without_offset: 0,
+            };
+            (none, None)
+        });
+        receipt.merge(&Receipt {
+            topic: String::new(),
+            partition,
+            first_offset: offset,
+            last_offset: offset,
+            events: 1,
+            without_offset: u64::from(offset.is_none()),
+        });
+        if let Some(offset) = offset
+            && mark.as_ref().is_none_or(|mark| mark.offset < offset)
+        {
+            *mark = Some(RecordMark {
+                partition,
+                offset,
+                event_id,
+            });
+        }
+    }
+
+    fn into_published(self) -> Published {
+        metrics::counter!("census_events_published_total").increment(self.events);
+        let (receipts, marks): (Vec<_>, Vec<_>) = self.partitions.into_values().unzip();
+        Published {
+            events: self.events,
+            receipts,
+            marks: marks.into_iter().flatten().collect(),
+        }
+    }
+}

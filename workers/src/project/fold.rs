@@ -1,0 +1,96 @@
+//! Batches of the log are folded, one transaction each, and parked reports are woken after each commit.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use shared::ports::{FoldPosition, LogError, LogReader, PartitionEnd, ProjectionError, ProjectorLease};
+
+use super::decode::{Decoded, decode};
+use super::{Projector, Stop};
+
+/// Records of one transaction (measured: fewer cost more commits, more keep readers' snapshots old).
+const BATCH_MAX: usize = 20_000;
+
+impl Projector {
+    /// Folds until something stops it.
+    pub(super) async fn project(&self, lease: &ProjectorLease) -> Stop {
+        let mut positions = match self.checked_positions().await {
+            Ok(positions) => positions,
+            Err(stop) => return stop,
+        };
+        let mut reader = match self.log.read(ends(&positions)).await {
+            Ok(reader) => reader,
+            Err(fault) => return unreadable(fault),
+        };
+        self.log_state.set_sound();
+        loop {
+            match self.fold_next(lease, &mut *reader, positions).await {
+                Ok(folded) => positions = folded,
+                Err(stop) => return stop,
+            }
+        }
+    }
+
+    async fn fold_next(
+        &self,
+        lease: &ProjectorLease,
+        reader: &mut dyn LogReader,
+        from: Vec<FoldPosition>,
+    ) -> Result<Vec<FoldPosition>, Stop> {
+        let batch = reader.next(BATCH_MAX).await.map_err(unreadable)?;
+        if self.failures.swap(0, Ordering::Relaxed) > 0 {
+            tracing::info!("projecting goes on");
+        }
+        let Decoded {
+            events,
+            quarantine,
+            to,
+            newer,
+        } = decode(&from, batch);
+        if to != from {
+            let started = Instant::now();
+            let partitions = to.iter().filter(|position| !from.contains(position)).count();
+            if !quarantine.is_empty() {
+                tracing::warn!(
+                    records = quarantine.len(),
+                    "records that are not ours went into quarantine"
+                );
+                metrics::counter!("census_records_quarantined_total").increment(quarantine.len() as u64);
+            }
+            let outcome = self
+                .projection
+                .fold(lease, from, to.clone(), events, quarantine)
+                .await
+                .map_err(|fault| match fault {
+                    ProjectionError::Fenced => Stop::StandBy,
+                    fault @ ProjectionError::Failed { .. } => Stop::Projection(fault),
+                })?;
+            metrics::histogram!("census_fold_seconds").record(started.elapsed());
+            metrics::counter!("census_events_folded_total").increment(outcome.applied);
+            tracing::info!(
+                events = outcome.applied,
+                duplicates = outcome.duplicates,
+                partitions,
+                duration_ms = started.elapsed().as_millis(),
+                "events stored"
+            );
+            reader.show_progress(&ends(&to));
+            self.waker.wake_reached().await;
+        }
+        newer.map_or(Ok(to), |type_name| Err(Stop::Newer(type_name)))
+    }
+}
+
+/// P17: a log that lacks what it held is another one, not one that is away.
+fn unreadable(fault: LogError) -> Stop {
+    match fault {
+        LogError::OutOfRange { partition, offset } => {
+            Stop::Diverged(format!("partition {partition} does not hold offset {offset}"))
+        }
+        LogError::Away { .. } | LogError::Unfit { .. } | LogError::Refused { .. } => Stop::Log(fault),
+    }
+}
+
+fn ends(positions: &[FoldPosition]) -> Vec<PartitionEnd> {
+    positions.iter().map(PartitionEnd::from).collect()
+}

@@ -1,0 +1,264 @@
+//! The harness: one job store, projection, log and queue, worker processes over them, and verbs.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use shared::adapters::embedded::InProcessQueue;
+use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
+use shared::adapters::sqlite::log::SqliteLog;
+use shared::adapters::sqlite::projection::ProjectionStore;
+use shared::adapters::system::SystemClock;
+use shared::dispatch::DispatchHandle;
+use shared::event::{Address, CleanEvent, CleanUser};
+use shared::job::{JobId, JobKind, JobRequest, JobView, Report, ReportRequest, SubmitOrigin, SubmitRequest};
+use shared::ports::{AcceptStore, ChangeFeed, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask};
+use shared::time::Timestamp;
+use shared::wire::{StoredEvent, TraceContext};
+use tempfile::TempDir;
+
+use crate::faulty_log::FaultyLog;
+use crate::process::Process;
+use crate::watched_store::WatchedStore;
+
+/// How long a test waits for something that has to happen.
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+/// How soon a wait looks again when nobody told it of a change.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const TOPIC: &str = "user-events";
+
+/// What the processes of one test share.
+pub(crate) struct Bench {
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) store: JobStore,
+    pub(crate) watched: Arc<WatchedStore>,
+    pub(crate) projection: ProjectionStore,
+    pub(crate) log: Arc<FaultyLog>,
+    pub(crate) queue: Arc<InProcessQueue>,
+    pub(crate) lease: Duration,
+    pub(crate) dispatchers: Mutex<Vec<DispatchHandle>>,
+    folder: TempDir,
+}
+
+/// The host's clocks, which a test can put forward, both alike.
+#[derive(Default)]
+pub(crate) struct TestClock {
+    ahead_ms: AtomicI64,
+}
+
+impl TestClock {
+    pub(crate) fn pass(&self, time: Duration) {
+        let ms = i64::try_from(time.as_millis()).unwrap();
+        self.ahead_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn wall(&self) -> Timestamp {
+        SystemClock
+            .wall()
+            .plus_millis(self.ahead_ms.load(Ordering::SeqCst))
+    }
+
+    fn boot_ms(&self) -> i64 {
+        SystemClock.boot_ms() + self.ahead_ms.load(Ordering::SeqCst)
+    }
+}
+
+/// What a submit holds: every event is another user's, at one of two places.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) tasks: u32,
+    pub(crate) chunks: u32,
+    pub(crate) events: u32,
+}
+
+impl Shape {
+    pub(crate) const ONE_TASK: Self = Self {
+        tasks: 1,
+        chunks: 1,
+        events: 10,
+    };
+
+    pub(crate) fn total(self) -> u64 {
+        u64::from(self.tasks * self.chunks * self.events)
+    }
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with_lease(Duration::from_secs(15)).await
+    }
+
+    pub(crate) async fn with_lease(lease: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock::default());
+        let options = JobStoreOptions {
+            lease,
+            retention: Duration::from_secs(3600),
+            boot_id: "boot".to_owned(),
+            readers: 2,
+            backlog_limit: 1_000_000,
+            disk_reserve_bytes: 0,
+            shared: false,
+        };
+        let file = |name| folder.path().join(name);
+        let store = JobStore::open(&file("jobs.sqlite"), Arc::clone(&clock) as _, options)
+            .await
+            .unwrap();
+        let projection = ProjectionStore::open(
+            &file("projection.sqlite"),
+            Arc::clone(&clock) as _,
+            "boot".to_owned(),
+            2,
+        )
+        .unwrap();
+        let log = SqliteLog::open(&file("log.sqlite"), TOPIC, Arc::clone(&clock) as _).unwrap();
+        Self {
+            watched: Arc::new(WatchedStore::new(store.clone())),
+            store,
+            projection,
+            log: Arc::new(FaultyLog::new(Arc::new(log))),
+            queue: Arc::new(InProcessQueue::new(&*clock)),
+            clock,
+            lease,
+            dispatchers: Mutex::default(),
+            folder,
+        }
+    }
+
+    /// A worker process with all roles.
+    pub(crate) fn start(&self) -> Process {
+        Process::start(self, 16)
+    }
+
+    /// From now on everybody meets another log in the place of the old one.
+    pub(crate) fn replace_log(&self) {
+        let file = self.folder.path().join("another-log.sqlite");
+        let log = SqliteLog::open(&file, TOPIC, Arc::clone(&self.clock) as _).unwrap();
+        self.log.replace(Arc::new(log));
+    }
+
+    pub(crate) async fn submit(&self, shape: Shape) -> JobId {
+        let mut chunks = Vec::new();
+        let mut ordinal = 0;
+        for task in 0..shape.tasks {
+            for _ in 0..shape.chunks {
+                let first_ordinal = ordinal;
+                let mut body = Vec::new();
+                for _ in 0..shape.events {
+                    StoredEvent::write(ordinal, &event(ordinal), &mut body);
+                    ordinal += 1;
+                }
+                let body = body.into();
+                chunks.push(InputChunk {
+                    task,
+                    first_ordinal,
+                    events: shape.events,
+                    body,
+                });
+            }
+        }
+        let events = u64::from(shape.chunks * shape.events);
+        let origin = SubmitOrigin::Events;
+        let request = JobRequest::Submit(SubmitRequest { origin });
+        self.accept(request, vec![events; shape.tasks as usize], chunks)
+            .await
+    }
+
+    pub(crate) async fn ask(&self, request: ReportRequest) -> JobId {
+        self.accept(JobRequest::Report(request), vec![0], Vec::new())
+            .await
+    }
+
+    async fn accept(&self, request: JobRequest, tasks: Vec<u64>, chunks: Vec<InputChunk>) -> JobId {
+        let queue = request.kind().queue();
+        let job = NewJob {
+            id: JobId::generate(),
+            request,
+            created_at: self.clock.wall(),
+            received: tasks.iter().sum(),
+            rejected: 0,
+            tasks: tasks
+                .into_iter()
+                .map(|events| NewTask { queue, events })
+                .collect(),
+            chunks,
+            rejects: Vec::new(),
+            upload: None,
+            trace: TraceContext::generate(),
+        };
+        let accepted = self.store.accept(job).await.unwrap();
+        self.nudge();
+        accepted.job.id
+    }
+
+    /// What every dispatcher does on its own every second.
+    pub(crate) fn nudge(&self) {
+        for dispatcher in &*self.dispatchers.lock().unwrap() {
+            for kind in JobKind::ALL {
+                dispatcher.nudge(kind.queue());
+            }
+        }
+    }
+
+    pub(crate) async fn job(&self, id: JobId) -> JobView {
+        match self.store.job(id, 100).await.unwrap() {
+            JobLookup::Found(job) => *job,
+            other => panic!("job {id}: {other:?}"),
+        }
+    }
+
+    /// The job once it is as the test waits for.
+    pub(crate) async fn until(&self, id: JobId, awaited: impl Fn(&JobView) -> bool) -> JobView {
+        let looks = async {
+            let mut changes = self.store.changes();
+            loop {
+                let job = self.job(id).await;
+                if awaited(&job) {
+                    return job;
+                }
+                // A feed begins with its first call; what changed just before it is seen by the next look.
+                let _ = tokio::time::timeout(LOOK_EVERY, changes.next()).await;
+            }
+        };
+        match tokio::time::timeout(BOUND, looks).await {
+            Ok(job) => job,
+            Err(_) => panic!("not as awaited: {:#?}", self.job(id).await),
+        }
+    }
+
+    pub(crate) async fn ended(&self, id: JobId) -> JobView {
+        self.until(id, |job| job.state.is_terminal()).await
+    }
+
+    /// A fresh report of everything.
+    pub(crate) async fn report(&self) -> Report {
+        let id = self.ask(ReportRequest::default()).await;
+        let job = self.ended(id).await;
+        job.report
+            .clone()
+            .unwrap_or_else(|| panic!("no report: {job:#?}"))
+    }
+}
+
+fn event(ordinal: u64) -> CleanEvent {
+    let city = if ordinal.is_multiple_of(2) {
+        "Detroit"
+    } else {
+        "detroit"
+    };
+    CleanEvent {
+        event_id: None,
+        user: CleanUser {
+            id: format!("user-{ordinal}"),
+            address: Address {
+                city: city.to_owned(),
+                state: Some("MI".to_owned()),
+                country: "US".to_owned(),
+                post_code: None,
+            },
+            datetime: "2019-05-07T19:54:13.563Z".parse().unwrap(),
+        },
+    }
+}

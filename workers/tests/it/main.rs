@@ -1,0 +1,10 @@
+//! The workers over the embedded adapters: steps 3 to 7 with crashes, cancels and faults of the log.
+
+mod bench;
+mod crashes;
+mod faulty_log;
+mod process;
+mod reports;
+mod submits;
+mod the_log;
+mod watched_store;

@@ -1,0 +1,84 @@
+//! The attempt store, whose answers to heartbeats and outcomes a test can wait for or spoil.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use shared::adapters::sqlite::jobs::JobStore;
+use shared::job::{JobId, Lease, TaskRef, WorkerId};
+use shared::ports::{
+    AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark, StoreError,
+};
+use tokio::sync::watch;
+
+use crate::bench::BOUND;
+
+pub(crate) struct WatchedStore {
+    inner: JobStore,
+    cancels_told: watch::Sender<u32>,
+    finishes_to_fail: AtomicU32,
+    claims_to_fail: AtomicU32,
+}
+
+impl WatchedStore {
+    pub(crate) fn new(inner: JobStore) -> Self {
+        Self {
+            inner,
+            cancels_told: watch::Sender::new(0),
+            finishes_to_fail: AtomicU32::new(0),
+            claims_to_fail: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn fail_finishes(&self, times: u32) {
+        self.finishes_to_fail.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn fail_claims(&self, times: u32) {
+        self.claims_to_fail.store(times, Ordering::SeqCst);
+    }
+
+    /// Returns when a holder has learnt of the cancel: the second beat comes after it learnt from the first.
+    pub(crate) async fn holder_told_of_cancel(&self) {
+        let mut told = self.cancels_told.subscribe();
+        let reached = told.wait_for(|told| *told >= 2);
+        tokio::time::timeout(BOUND, reached).await.unwrap().unwrap();
+    }
+}
+
+fn spoilt(left: &AtomicU32) -> Result<(), StoreError> {
+    match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+        Ok(_) => Err(StoreError::Busy {
+            reason: "a test".to_owned(),
+        }),
+        Err(_) => Ok(()),
+    }
+}
+
+#[async_trait]
+impl AttemptStore for WatchedStore {
+    async fn claim(&self, tasks: Vec<TaskRef>, worker: &WorkerId) -> Result<Vec<Claimed>, StoreError> {
+        spoilt(&self.claims_to_fail)?;
+        self.inner.claim(tasks, worker).await
+    }
+
+    async fn heartbeat(&self, beats: Vec<Heartbeat>) -> Result<Vec<HeartbeatOutcome>, StoreError> {
+        let outcomes = self.inner.heartbeat(beats).await?;
+        if outcomes.contains(&HeartbeatOutcome::Cancelling) {
+            self.cancels_told.send_modify(|told| *told += 1);
+        }
+        Ok(outcomes)
+    }
+
+    async fn input(&self, root: JobId, task: u32, index: u32) -> Result<Option<InputChunk>, StoreError> {
+        self.inner.input(root, task, index).await
+    }
+
+    async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Finished, StoreError> {
+        spoilt(&self.finishes_to_fail)?;
+        self.inner.finish(lease, outcome).await
+    }
+
+    async fn log_marks(&self) -> Result<Vec<RecordMark>, StoreError> {
+        self.inner.log_marks().await
+    }
+}

@@ -1,7 +1,9 @@
 //! Conformance suites that every adapter of a port must pass, and what tests of all crates share.
 
 pub mod brokers;
+pub mod clock;
 pub mod event_log;
 pub mod job_queue;
 pub mod job_store;
 pub mod projection;
+pub mod wait;

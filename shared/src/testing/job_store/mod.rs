@@ -1,1 +1,138 @@
-//! The conformance suite of the port.
+//! What every job store must do (steps 2 to 8), as tests that [`crate::job_store_suite!`] runs on an adapter.
+
+pub mod accept;
+pub mod boot;
+pub mod build;
+pub mod cancel;
+pub mod changes;
+pub mod claim;
+pub mod dispatch;
+pub mod finish;
+pub mod fixture;
+pub mod list;
+pub mod report_wait;
+pub mod rescue;
+pub mod steps;
+
+pub use fixture::{BACKLOG_LIMIT, Fixture, LEASE, RETENTION};
+
+/// Runs the whole suite; `$fixture` is an expression, evaluated for each test, that makes a [`Fixture`].
+#[macro_export]
+macro_rules! job_store_suite {
+    ($fixture:expr) => {
+        $crate::job_store_suite!(@tests $fixture;
+            accept::p1_an_accepted_job_is_visible_with_all_it_brought,
+            accept::p2_an_accepted_job_is_found_by_the_next_process,
+            accept::p1_staged_chunks_become_the_jobs_input_in_order,
+            accept::p1_an_upload_is_accepted_once,
+            accept::p1_what_is_only_staged_is_not_visible,
+            accept::p1_a_lapsed_upload_takes_no_chunk_and_no_accept,
+            accept::p1_the_sweep_spares_live_uploads,
+            accept::p1_the_sweep_spares_the_input_of_jobs,
+            accept::p8_a_jump_of_the_wall_clock_lapses_no_upload,
+            accept::p1_a_discarded_upload_cannot_be_accepted,
+            accept::p1_an_upload_that_was_never_opened_is_refused,
+            accept::p3_the_same_accept_again_makes_no_second_job,
+            accept::p4_the_backlog_limit_refuses_accepts_until_a_job_ends,
+            claim::p6_a_task_is_claimed_once,
+            claim::p6_claims_at_the_same_time_give_one_lease,
+            claim::a_claim_carries_what_the_handler_needs,
+            claim::p7_the_token_rises_with_every_claim,
+            claim::p6_a_claim_leaves_out_what_cannot_be_claimed,
+            claim::the_first_claim_starts_the_job,
+            claim::a_heartbeat_extends_its_lease,
+            claim::p7_a_heartbeat_of_a_lost_lease_says_lost_and_changes_nothing,
+            claim::progress_moves_the_revision_at_most_once_a_second,
+            claim::the_last_ten_attempts_are_kept_oldest_first,
+            claim::p6_an_ended_job_is_not_claimed,
+            finish::p7_the_last_task_ends_the_job,
+            finish::p7_tasks_that_end_at_the_same_time_end_the_job_once,
+            finish::a_failed_task_beside_a_good_one_makes_partially_succeeded,
+            finish::rejects_make_partially_succeeded,
+            finish::a_job_all_of_whose_tasks_failed_fails_with_the_error,
+            finish::p7_a_fenced_finish_changes_nothing,
+            finish::nothing_changes_a_job_after_its_end,
+            finish::receipts_of_tasks_are_merged_by_partition,
+            finish::p17_the_marks_keep_the_highest_record_of_each_partition,
+            finish::p8_a_back_off_counts_on_the_boot_clock,
+            finish::a_back_off_grows_and_tries_have_no_limit,
+            finish::a_task_handed_back_is_due_at_once,
+            finish::a_later_attempt_does_not_count_the_same_events_twice,
+            finish::the_revision_starts_at_one_and_rises_with_each_visible_change,
+            cancel::p14_a_queued_job_is_cancelled_at_once,
+            cancel::p14_a_sent_task_is_cancelled_at_once,
+            cancel::p14_a_leased_job_is_cancelling_until_its_holder_lets_go,
+            cancel::p14_a_task_that_backs_off_is_cancelled_at_once,
+            cancel::p14_a_report_parked_on_its_bound_is_cancelled_at_once,
+            cancel::p14_a_report_parked_on_jobs_is_cancelled_at_once,
+            cancel::p14_the_tasks_that_nobody_holds_end_with_the_cancel,
+            cancel::p14_the_last_holder_ends_a_cancelling_job,
+            cancel::p14_a_cancel_after_a_first_success_keeps_what_was_published,
+            cancel::p14_every_outcome_of_a_cancelling_submit_ends_cancelled,
+            cancel::p14_every_outcome_of_a_cancelling_report_ends_cancelled,
+            cancel::p14_a_lapse_ends_a_cancelling_job,
+            cancel::p14_voided_leases_end_a_cancelling_job,
+            cancel::p14_a_cancel_is_repeatable,
+            cancel::p14_a_cancel_after_another_end_changes_nothing,
+            cancel::a_cancel_of_an_unknown_job_says_so,
+            dispatch::due_tasks_come_longest_due_first,
+            dispatch::a_sent_task_is_outstanding_until_it_is_claimed,
+            dispatch::p6_a_mark_overtaken_by_the_claim_changes_nothing,
+            dispatch::p6_a_late_mark_does_not_hide_a_task_that_was_queued_again,
+            dispatch::p6_a_late_mark_does_not_hide_a_parked_task_or_its_waking,
+            dispatch::p5_a_queue_has_a_window_of_its_own,
+            dispatch::p5_an_empty_queue_has_its_tasks_sent_again_after_two_seconds,
+            dispatch::p5_the_resend_delay_starts_at_a_minute_and_doubles,
+            dispatch::p8_a_jump_of_the_wall_clock_sends_nothing_again,
+            dispatch::the_next_due_task_is_the_first_of_those_that_wait,
+            rescue::a_lapsed_lease_returns_its_task,
+            rescue::a_round_of_rescue_is_bounded,
+            rescue::p8_a_wall_clock_that_steps_back_keeps_no_lease_alive,
+            rescue::p8_a_wall_clock_that_steps_on_takes_no_lease_away,
+            rescue::p10_voided_leases_free_their_tasks_at_once,
+            rescue::one_process_is_the_rescuer,
+            rescue::p8_a_jump_of_the_wall_clock_makes_no_second_rescuer,
+            boot::p2_another_boot_raises_the_epoch_once,
+            boot::p8_leases_of_another_boot_have_lapsed,
+            boot::p8_a_back_off_of_another_boot_is_over,
+            boot::p8_a_task_sent_under_another_boot_is_sent_again,
+            boot::p8_the_rescuer_of_another_boot_is_gone,
+            boot::p8_uploads_of_another_boot_have_lapsed,
+            boot::p2_ends_and_bounds_outlast_a_boot,
+            boot::p8_progress_shows_under_another_boot,
+            report_wait::p22_a_parked_report_wakes_with_the_last_job_it_awaits,
+            report_wait::p22_a_park_on_jobs_that_had_ended_is_due_at_once,
+            report_wait::p22_a_job_that_is_unknown_or_has_ended_is_not_awaited,
+            report_wait::p22_every_end_of_an_awaited_job_wakes,
+            report_wait::p22_one_end_wakes_all_who_wait_for_it,
+            report_wait::p21_the_bound_is_kept_once_it_was_taken,
+            report_wait::p21_a_missing_bound_is_no_bound_to_wait_for,
+            report_wait::p22_only_what_is_parked_is_woken,
+            report_wait::p22_only_what_is_parked_is_failed,
+            report_wait::p22_queued_reports_past_their_deadline_fail,
+            report_wait::p22_an_expired_report_wakes_who_waits_for_it,
+            list::a_list_is_in_the_order_of_acceptance,
+            list::pages_of_a_list_neither_repeat_nor_leave_out,
+            list::a_filter_shows_what_it_names,
+            list::a_listed_job_lacks_receipts_attempts_and_rows,
+            list::the_rows_of_a_report_keep_their_order,
+            list::a_job_holds_at_most_the_rows_asked_for,
+            list::rejects_are_read_a_page_at_a_time,
+            list::unknown_ids_are_told_apart,
+            list::open_jobs_are_counted_by_kind_and_state,
+            changes::each_change_is_seen_in_its_order,
+            changes::a_feed_that_looks_late_misses_no_job,
+            changes::what_changes_nothing_is_not_in_the_feed,
+            changes::a_feed_sees_what_another_process_changes,
+            changes::every_end_is_seen_while_many_jobs_move_at_once,
+        );
+    };
+    (@tests $fixture:expr; $($topic:ident :: $case:ident,)+) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                $crate::testing::job_store::$topic::$case($fixture).await;
+            }
+        )+
+    };
+}

@@ -1,0 +1,44 @@
+//! What the suite needs of the store that it tests, and the limits that the store is opened with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ports::{
+    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, JobControl, JobReader, RescueStore,
+};
+use crate::testing::clock::ManualClock;
+
+/// The lease with which the store under test is opened.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// Its retention.
+pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Its limit of jobs that have not ended.
+pub const BACKLOG_LIMIT: u64 = 50;
+
+/// A handle of a store that begins empty, as one process has it.
+///
+/// It is opened with [`LEASE`], [`RETENTION`] and [`BACKLOG_LIMIT`], and knows that other processes write too.
+pub trait Fixture: Send + Sync + Sized {
+    /// The clock of all processes that have the store open.
+    fn clock(&self) -> &ManualClock;
+    /// Step 2.
+    fn accept(&self) -> Arc<dyn AcceptStore>;
+    /// Steps 4 and 7.
+    fn attempts(&self) -> Arc<dyn AttemptStore>;
+    /// Step 3.
+    fn dispatch(&self) -> Arc<dyn DispatchStore>;
+    /// What repairs.
+    fn rescue(&self) -> Arc<dyn RescueStore>;
+    /// What callers change.
+    fn control(&self) -> Arc<dyn JobControl>;
+    /// Step 8.
+    fn reader(&self) -> Arc<dyn JobReader>;
+    /// A new feed of the changes from now on.
+    fn feed(&self) -> Box<dyn ChangeFeed>;
+    /// Another process opens the same store beside this one.
+    fn another(&self) -> Self;
+    /// The process ends, and the next one opens what it left.
+    fn reopen(&mut self);
+    /// The host boots anew, and a process opens what was left. The clock is the test's to set.
+    fn reopen_under_another_boot(&mut self);
+}

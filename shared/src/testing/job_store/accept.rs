@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::build::{chunk, reject, submit, task};
+use super::build::{chunk, done, reject, submit, task};
 use super::fixture::{BACKLOG_LIMIT, Fixture};
 use super::steps::{accept, cancel, job, rescue, state, work};
 use crate::job::{JobFilter, JobId, JobState, Progress};
@@ -222,7 +222,7 @@ pub async fn p3_the_same_accept_again_makes_no_second_job(store: impl Fixture) {
     assert_eq!(accept(&store, new.clone()).await, first);
     assert_eq!(bodies(&store, first.id, 0).await, ["task 0, from 0\n"]);
     assert_eq!(reject_lines(&store, first.id).await, [1]);
-    work(&store, task(first.id, 0), super::build::done(10)).await;
+    work(&store, task(first.id, 0), done(10)).await;
     assert_eq!(accept(&store, new).await.state, JobState::Succeeded);
     let listed = store
         .reader()

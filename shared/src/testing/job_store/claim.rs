@@ -240,6 +240,26 @@ pub async fn the_last_ten_attempts_are_kept_oldest_first(store: impl Fixture) {
     assert!(view.attempts.iter().all(|attempt| attempt.error.is_none()));
 }
 
+/// The history is in the order of the claims, whatever the wall clock did between them.
+pub async fn p8_attempts_stay_in_order_when_the_wall_clock_steps_back(store: impl Fixture) {
+    let id = accept(&store, submit(&store, 2)).await.id;
+    let mut tried = Vec::new();
+    for n in 1..=7 {
+        for no in [1, 0] {
+            work(&store, task(id, no), hand_back()).await;
+            tried.push((no, n));
+            store.clock().jump_wall(-60_000);
+        }
+    }
+    let view = job(&store, id).await;
+    let kept: Vec<_> = view
+        .attempts
+        .iter()
+        .map(|attempt| (attempt.task, attempt.n))
+        .collect();
+    assert_eq!(kept, tried[4..]);
+}
+
 /// A claim of a job that has ended is forgotten.
 pub async fn p6_an_ended_job_is_not_claimed(store: impl Fixture) {
     let id = accept(&store, submit(&store, 1)).await.id;

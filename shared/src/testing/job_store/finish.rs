@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::build::{
-    EVENTS, done, hand_back, park_on_bound, park_on_jobs, permanent, receipt, report, reported, submit, task,
-    transient,
+    EVENTS, SUBMITS, done, error, hand_back, park_on_bound, park_on_jobs, permanent, published, receipt,
+    report, reported, submit, task, transient,
 };
 use super::fixture::{Fixture, LEASE, RETENTION};
 use super::steps::{
@@ -12,8 +12,6 @@ use super::steps::{
 };
 use crate::job::{Backoff, JobError, JobState, Lease, Receipt, TaskState};
 use crate::ports::{Clock, Finished, HeartbeatOutcome, NewJob, Outcome, Published, RecordMark};
-
-use super::build::SUBMITS;
 
 /// The job ends with its last task, not before, and the next process finds it ended.
 pub async fn p7_the_last_task_ends_the_job(mut store: impl Fixture) {
@@ -93,7 +91,7 @@ pub async fn a_job_all_of_whose_tasks_failed_fails_with_the_error(mut store: imp
     store.reopen();
     let view = job(&store, id).await;
     assert_eq!(view.state, JobState::Failed);
-    assert_eq!(view.error, Some(super::build::error(JobError::WORKER_LOST)));
+    assert_eq!(view.error, Some(error(JobError::WORKER_LOST)));
     assert!(view.ended_at.is_some() && view.expires_at.is_some());
 }
 
@@ -164,10 +162,10 @@ pub async fn nothing_changes_a_job_after_its_end(store: impl Fixture) {
     let rescue = store.rescue();
     assert_eq!(rescue.void_leases().await.expect("answers").tasks, 0);
     assert_eq!(rescue.wake(vec![task(id, 0)]).await.expect("answers").tasks, 0);
-    let error = super::build::error(JobError::LOG_DIVERGED);
+    let diverged = error(JobError::LOG_DIVERGED);
     assert_eq!(
         rescue
-            .fail_parked(vec![task(id, 0)], error)
+            .fail_parked(vec![task(id, 0)], diverged)
             .await
             .expect("answers")
             .tasks,
@@ -320,7 +318,7 @@ pub async fn a_task_handed_back_is_due_at_once(store: impl Fixture) {
 /// What was delivered twice is not shown as more than there is.
 pub async fn a_later_attempt_does_not_count_the_same_events_twice(store: impl Fixture) {
     let id = accept(&store, submit(&store, 1)).await.id;
-    work(&store, task(id, 0), Outcome::HandBack(super::build::published(4))).await;
+    work(&store, task(id, 0), Outcome::HandBack(published(4))).await;
     assert_eq!(job(&store, id).await.progress.published, 4);
     work(&store, task(id, 0), done(EVENTS)).await;
     assert_eq!(job(&store, id).await.progress.published, EVENTS);

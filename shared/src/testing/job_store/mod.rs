@@ -44,6 +44,7 @@ macro_rules! job_store_suite {
             claim::p7_a_heartbeat_of_a_lost_lease_says_lost_and_changes_nothing,
             claim::progress_moves_the_revision_at_most_once_a_second,
             claim::the_last_ten_attempts_are_kept_oldest_first,
+            claim::p8_attempts_stay_in_order_when_the_wall_clock_steps_back,
             claim::p6_an_ended_job_is_not_claimed,
             finish::p7_the_last_task_ends_the_job,
             finish::p7_tasks_that_end_at_the_same_time_end_the_job_once,

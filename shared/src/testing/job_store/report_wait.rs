@@ -8,7 +8,7 @@ use super::build::{
 };
 use super::fixture::{Fixture, LEASE};
 use super::steps::{accept, assert_unclaimable, cancel, claim, due_tasks, finish, job, rescue, state, work};
-use crate::job::{JobError, JobId, JobRequest, JobState, ReportRequest, TaskRef, TaskState};
+use crate::job::{JobError, JobId, JobRequest, JobState, QueueName, ReportRequest, TaskRef, TaskState};
 use crate::ports::{NewJob, Outcome, ParkCondition, Parked, PartitionEnd, Rescued};
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -250,7 +250,7 @@ fn short_report(store: &impl Fixture, after: Vec<JobId>) -> NewJob {
     }
 }
 
-async fn end_of(store: &impl Fixture, named: TaskRef) -> Vec<crate::job::QueueName> {
+async fn end_of(store: &impl Fixture, named: TaskRef) -> Vec<QueueName> {
     let lease = claim(store, named).await.lease;
     finish(store, lease, done(EVENTS)).await.woke
 }

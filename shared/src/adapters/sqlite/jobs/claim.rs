@@ -73,7 +73,8 @@ fn claim_one(tx: &Tx<'_>, named: TaskRef, worker: &WorkerId) -> Result<Option<(J
 fn begin_attempt(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, worker: &WorkerId) -> Result<(), Fault> {
     let attempt = task.attempts + 1;
     tx.run(
-        "INSERT INTO attempts (job, task, n, worker, started_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO attempts (job, task, n, worker, started_ms, revision)
+         VALUES (?1, ?2, ?3, ?4, ?5, (SELECT revision FROM jobs WHERE seq = ?1))",
         params![job.seq, task.no, attempt, worker.0, tx.wall.as_millis()],
     )?;
     if attempt > ATTEMPTS_KEPT {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, named_params};
 
 use super::fault::Fault;
-use super::read;
+use super::{read, report};
 use crate::job::{JobFilter, JobKind, JobState};
 use crate::ports::JobPage;
 use crate::time::Timestamp;
@@ -31,7 +31,11 @@ pub(super) fn page(
     })?;
     let mut jobs = Vec::new();
     while let Some(row) = found.next()? {
-        jobs.push(read::head(row)?);
+        let mut job = read::head(row)?;
+        if job.request.kind() == JobKind::Report {
+            job.report = report::read(connection, job.seq, 0)?;
+        }
+        jobs.push(job);
     }
     let more = jobs.len() > limit;
     jobs.truncate(limit);

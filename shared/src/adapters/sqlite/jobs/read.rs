@@ -145,7 +145,7 @@ fn attempts(connection: &Connection, job: i64) -> Result<Vec<Attempt>, Fault> {
     let mut attempts: Vec<Attempt> = connection
         .prepare_cached(
             "SELECT task, n, worker, started_ms, ended_ms, error FROM attempts
-             WHERE job = ?1 ORDER BY started_ms DESC, n DESC, task DESC LIMIT 10",
+             WHERE job = ?1 ORDER BY revision DESC, started_ms DESC, n DESC, task DESC LIMIT 10",
         )?
         .query_map([job], |row| {
             Ok(Attempt {

@@ -6,6 +6,7 @@ use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
+use shared::job::JobKind;
 use shared::ports::CancelOutcome;
 
 use super::problem::{HttpProblem, RETRY_AFTER_S, gone, unknown_job};
@@ -30,10 +31,14 @@ impl CancelApi {
         id: Path<JobRef>,
     ) -> poem::Result<JobCancel> {
         match state.control.cancel(id.id()?).await.map_err(HttpProblem::from)? {
-            CancelOutcome::Cancelled(job) => Ok(JobCancel::Cancelled(
-                Json(state.whole(&job)),
-                state.tag(&job).to_string(),
-            )),
+            CancelOutcome::Cancelled(job) => {
+                // A report that waited for this job is due now.
+                state.dispatch.nudge(JobKind::Report.queue());
+                Ok(JobCancel::Cancelled(
+                    Json(state.whole(&job)),
+                    state.tag(&job).to_string(),
+                ))
+            }
             CancelOutcome::Cancelling(view) => {
                 let job = state.whole(&view);
                 let location = job.links.itself.clone();

@@ -10,7 +10,9 @@ use shared::config::{Config, Profile};
 use shared::job::Role;
 use shared::telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
-use workers::app::{AppError, Host, block_on, shutdown_signal, start_process, stopped_within};
+use workers::app::Host;
+use workers::app_error::AppError;
+use workers::process::{block_on, shutdown_signal, start_process, stopped_within};
 
 use crate::gauges;
 use crate::http::{ApiState, HttpOptions, routes};

@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::Duration;
 
 use shared::adapters::embedded::InProcessQueue;
 use shared::adapters::kafka::KafkaLog;
@@ -10,18 +9,19 @@ use shared::adapters::rabbitmq::RabbitQueue;
 use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::adapters::sqlite::log::SqliteLog;
 use shared::adapters::sqlite::projection::ProjectionStore;
-use shared::adapters::system::{DataDir, DataDirError, Sharing, SystemClock, boot_id};
+use shared::adapters::system::{DataDir, Sharing, SystemClock, boot_id};
 use shared::config::{Config, Profile};
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
 use shared::ports::{Clock, EventLog, Health, JobQueue, Projection};
-use shared::telemetry::{LogFault, Metrics, MetricsFault, start_logs};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::crew::{Crew, CrewPorts, CrewSettings};
+use crate::app_error::AppError;
+use crate::crew::Crew;
+use crate::log_state::{LogState, ProjectionHealth};
 use crate::operations;
+use crate::ports::{CrewPorts, CrewSettings};
+use crate::process::{block_on, shutdown_signal, start_process, stopped_within};
 
 /// Connections that read the job store at a time, and as many the projection.
 const READERS: usize = 4;
@@ -29,50 +29,6 @@ const READERS: usize = 4;
 const PREFETCH: u16 = 200;
 /// Attempts that one process executes at a time in one role.
 const CONCURRENCY: usize = 16;
-
-/// A process that cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// Logs.
-    #[error(transparent)]
-    Logs(#[from] LogFault),
-    /// Metrics.
-    #[error(transparent)]
-    Metrics(#[from] MetricsFault),
-    /// The data folder.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// One of the parts that every process has.
-    #[error("{what} cannot be opened")]
-    Open {
-        /// Which part.
-        what: &'static str,
-        /// What it said.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: choose another address with --listen, port 0 takes a free one")]
-    Listen {
-        /// The address.
-        address: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The profile has no worker processes of its own.
-    #[error("the profile `embedded` runs inside `api`: start `api` alone, or give both --profile brokers")]
-    NoWorkers,
-    /// The operating system.
-    #[error("the operating system refused {what}")]
-    System {
-        /// What was asked for.
-        what: &'static str,
-        /// What it said.
-        #[source]
-        source: std::io::Error,
-    },
-}
 
 /// The adapters of one process, as its profile picks them.
 pub struct Host {
@@ -88,6 +44,7 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Tells this process's dispatcher that there is something to send.
     pub dispatch: DispatchHandle,
+    log_state: LogState,
     profile: Profile,
     // Held for its lock.
     _data: DataDir,
@@ -161,6 +118,7 @@ impl Host {
             log,
             clock,
             dispatch,
+            log_state: LogState::default(),
             profile: config.profile,
             _data: data,
         })
@@ -201,14 +159,18 @@ impl Host {
                 embedded: config.profile == Profile::Embedded,
                 shutdown_timeout: config.workers.shutdown_timeout,
             },
+            log_state: self.log_state.clone(),
         }
     }
 
     /// What `/readyz` shows of this process.
     #[must_use]
     pub fn health(&self) -> Vec<Arc<dyn Health>> {
-        let mut shown: Vec<Arc<dyn Health>> =
-            vec![Arc::new(self.store.clone()), Arc::new(self.projection.clone())];
+        let projection = ProjectionHealth {
+            file: Arc::new(self.projection.clone()),
+            log_state: self.log_state.clone(),
+        };
+        let mut shown: Vec<Arc<dyn Health>> = vec![Arc::new(self.store.clone()), Arc::new(projection)];
         // A queue inside the process has nothing to be away.
         if self.profile == Profile::Brokers {
             shown.push(Arc::clone(&self.queue) as _);
@@ -250,72 +212,6 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
         .await;
         Ok(())
     })
-}
-
-/// Starts what every process has before anything else: logs, warnings, metrics.
-///
-/// # Errors
-/// [`AppError`].
-pub fn start_process(config: &Config, warnings: &[String]) -> Result<Metrics, AppError> {
-    start_logs(&config.log)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok(Metrics::start()?)
-}
-
-/// Runs `main` on a runtime of its own.
-///
-/// # Errors
-/// Those of `main`, or [`AppError::System`].
-pub fn block_on<T>(main: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| AppError::System {
-            what: "an async runtime",
-            source,
-        })?;
-    let result = runtime.block_on(main);
-    // A read of the store cannot be broken off; it ends within a second (P9).
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    result
-}
-
-/// A token that is cancelled by the first `SIGTERM` or `SIGINT`.
-///
-/// # Errors
-/// [`AppError::System`].
-pub fn shutdown_signal() -> Result<CancellationToken, AppError> {
-    let listen = |kind| {
-        signal(kind).map_err(|source| AppError::System {
-            what: "a signal handler",
-            source,
-        })
-    };
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let token = CancellationToken::new();
-    let cancelled = token.clone();
-    tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!(signal = name, "stopping");
-        cancelled.cancel();
-    });
-    Ok(token)
-}
-
-/// Waits for `rest` to stop, but not longer than `bound`.
-pub async fn stopped_within(bound: Duration, rest: impl Future<Output = ()>) {
-    match tokio::time::timeout(bound, rest).await {
-        Ok(()) => tracing::info!("stopped"),
-        Err(_) => tracing::warn!(
-            bound_ms = bound.as_millis(),
-            "stopped before everything had ended"
-        ),
-    }
 }
 
 fn worker_id() -> WorkerId {

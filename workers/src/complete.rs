@@ -6,8 +6,8 @@ use shared::dispatch::DispatchHandle;
 use shared::job::{Backoff, Lease};
 use shared::ports::{AttemptStore, Finished, Outcome, ParkCondition, Parked};
 
-use crate::crew::CrewPorts;
 use crate::heart::{Pulse, Signal};
+use crate::ports::CrewPorts;
 use crate::wake::Waker;
 
 /// Writes outcomes.

@@ -8,8 +8,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::crew::{CrewPorts, CrewSettings};
 use crate::execute::Executor;
+use crate::ports::{CrewPorts, CrewSettings};
 
 /// Takes wake-ups of one role, claims their tasks, and has them executed.
 pub(crate) struct Consumer {

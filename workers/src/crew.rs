@@ -1,13 +1,8 @@
 //! All services of one worker process, in terms of ports.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use shared::dispatch::DispatchHandle;
-use shared::job::{Backoff, Role, WorkerId};
-use shared::ports::{
-    AcceptStore, AttemptStore, Clock, EventLog, JobQueue, JobReader, Projection, RescueStore,
-};
+use shared::job::{Backoff, QueueName, Role};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,50 +10,9 @@ use crate::consume::Consumer;
 use crate::execute::Executor;
 use crate::heart::Heart;
 use crate::log_state::LogState;
+use crate::ports::{CrewPorts, CrewSettings};
 use crate::project::Projector;
 use crate::rescue::Rescuer;
-
-/// What the services work with.
-#[derive(Clone)]
-pub struct CrewPorts {
-    /// Uploads that lapsed are swept through it.
-    pub accepts: Arc<dyn AcceptStore>,
-    /// Claims, heartbeats, outcomes.
-    pub attempts: Arc<dyn AttemptStore>,
-    /// Repairs.
-    pub rescue: Arc<dyn RescueStore>,
-    /// Reads jobs that a report waits for.
-    pub reader: Arc<dyn JobReader>,
-    /// Wake-ups.
-    pub queue: Arc<dyn JobQueue>,
-    /// Events.
-    pub log: Arc<dyn EventLog>,
-    /// Counts.
-    pub projection: Arc<dyn Projection>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Tells this process's dispatcher that something is due.
-    pub dispatch: DispatchHandle,
-}
-
-/// How the services work.
-#[derive(Clone, Debug)]
-pub struct CrewSettings {
-    /// Names this run of this process.
-    pub worker: WorkerId,
-    /// Its duties.
-    pub roles: Vec<Role>,
-    /// How long a task is a worker's without a heartbeat.
-    pub lease: Duration,
-    /// Deliveries that are held unacknowledged in one queue.
-    pub prefetch: u16,
-    /// Attempts at a time in one role.
-    pub concurrency: usize,
-    /// Whether no lease can be another process's (P10).
-    pub embedded: bool,
-    /// How long attempts may take to hand back their tasks.
-    pub shutdown_timeout: Duration,
-}
 
 /// The services of one process.
 pub struct Crew {
@@ -66,12 +20,18 @@ pub struct Crew {
     pub ports: CrewPorts,
     /// How they work.
     pub settings: CrewSettings,
+    /// What they know of the log.
+    pub log_state: LogState,
 }
 
 impl Crew {
     /// Works until `shutdown`; then takes no more, lets attempts hand back or finish, and returns.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { ports, settings } = self;
+        let Self {
+            ports,
+            settings,
+            log_state,
+        } = self;
         if settings.embedded {
             void_leases(&ports, &shutdown).await;
         }
@@ -79,7 +39,6 @@ impl Crew {
         let attempts_ended = CancellationToken::new();
         let heart = Heart::new(Arc::clone(&ports.attempts), settings.lease / 3);
         let beating = tokio::spawn(Arc::clone(&heart).run(attempts_ended.clone()));
-        let log_state = LogState::default();
         let services = TaskTracker::new();
         for role in &settings.roles {
             let executor = Executor::new(&ports, Arc::clone(&heart), &log_state, shutdown.clone());
@@ -112,7 +71,7 @@ async fn void_leases(ports: &CrewPorts, shutdown: &CancellationToken) {
                 }
                 // Whatever the last run left undone is due, whoever made it so.
                 for role in Role::ALL {
-                    ports.dispatch.nudge(shared::job::QueueName(role));
+                    ports.dispatch.nudge(QueueName(role));
                 }
                 return;
             }

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::complete::Completer;
-use crate::crew::CrewPorts;
 use crate::handlers::Handlers;
 use crate::heart::{Heart, Pulse};
 use crate::log_state::LogState;
+use crate::ports::CrewPorts;
 
 /// Executes claimed attempts.
 pub(crate) struct Executor {

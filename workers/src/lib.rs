@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod app_error;
 mod complete;
 mod consume;
 pub mod crew;
@@ -10,8 +11,10 @@ mod execute;
 mod handlers;
 mod heart;
 mod log_gate;
-mod log_state;
+pub mod log_state;
 mod operations;
+pub mod ports;
+pub mod process;
 mod project;
 mod rescue;
 mod wake;

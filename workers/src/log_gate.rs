@@ -7,7 +7,7 @@ use shared::ports::{AttemptStore, EventLog, LogError, StoreError};
 use shared::wire::UserEventRecord;
 use tokio::sync::Mutex;
 
-use crate::crew::CrewPorts;
+use crate::ports::CrewPorts;
 
 /// Opens once, when the log was found to be the one that this store knows.
 pub(crate) struct LogGate {
@@ -27,16 +27,15 @@ pub(crate) enum GateFault {
     Store(#[from] StoreError),
     /// It is not the log that this store knows.
     #[error(
-        "the event log has diverged: partition {partition} does not hold event {event_id} at offset {offset}, which \
-         it had acknowledged; publish the kept submits again and rebuild the projection"
+        "the event log has diverged: partition {partition} does not hold at offset {offset} the event that it had \
+         acknowledged there; publish the kept submits again and rebuild the projection"
     )]
     Diverged {
         /// The partition.
         partition: i32,
         /// The offset.
+        // Which event is not said: a client's id holds the user's.
         offset: i64,
-        /// What was acknowledged there.
-        event_id: String,
     },
 }
 
@@ -68,7 +67,6 @@ impl LogGate {
                 return Err(GateFault::Diverged {
                     partition: mark.partition,
                     offset: mark.offset,
-                    event_id: mark.event_id,
                 });
             }
         }

@@ -13,7 +13,7 @@ use shared::telemetry::Metrics;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::AppError;
+use crate::app_error::AppError;
 
 /// Serves until `shutdown`; binds before it returns.
 ///

@@ -8,7 +8,7 @@ use shared::job::WorkerId;
 use shared::ports::{AcceptStore, Clock, RescueStore, Rescued, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::crew::{CrewPorts, CrewSettings};
+use crate::ports::{CrewPorts, CrewSettings};
 use crate::wake::Waker;
 
 const EVERY: Duration = Duration::from_secs(1);

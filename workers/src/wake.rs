@@ -6,7 +6,7 @@ use shared::dispatch::DispatchHandle;
 use shared::job::JobError;
 use shared::ports::{FoldPosition, PartitionEnd, Projection, RescueStore, Rescued};
 
-use crate::crew::CrewPorts;
+use crate::ports::CrewPorts;
 
 /// Wakes parked reports. The projector does it after each commit, the completer after each park, and the rescuer
 /// every second.

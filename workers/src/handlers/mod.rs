@@ -8,9 +8,9 @@ mod submit;
 use shared::job::JobRequest;
 use shared::ports::Outcome;
 
-use crate::crew::CrewPorts;
 use crate::execute::Attempt;
 use crate::log_state::LogState;
+use crate::ports::CrewPorts;
 
 /// The handlers of all kinds.
 pub(crate) struct Handlers {

@@ -11,10 +11,10 @@ use shared::ports::{
 
 use super::fault::HandlerFault;
 use super::log_ends::LogEnds;
-use crate::crew::CrewPorts;
 use crate::execute::Attempt;
 use crate::heart::Signal;
 use crate::log_state::LogState;
+use crate::ports::CrewPorts;
 use crate::wake::{reached, waits_in_vain};
 
 /// Places that the log names.

@@ -12,10 +12,10 @@ use shared::ports::{
 use shared::wire::{StoredEvent, TraceContext, UserEventRecord};
 
 use super::fault::HandlerFault;
-use crate::crew::CrewPorts;
 use crate::execute::Attempt;
 use crate::heart::Signal;
 use crate::log_gate::LogGate;
+use crate::ports::CrewPorts;
 
 /// Handles jobs of the kind `submit`.
 pub(super) struct SubmitHandler {

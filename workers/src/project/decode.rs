@@ -83,3 +83,87 @@ fn quarantined(entry: &LogEntry, fault: &RecordFault) -> QuarantineRecord {
         bytes: value[..value.len().min(QUARANTINE_BYTES_MAX)].to_vec(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::event::EventId;
+    use shared::ports::PartitionEnd;
+
+    use super::*;
+
+    fn entry(partition: i32, offset: i64, type_name: &str) -> LogEntry {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let user =
+            r#"{"id":"u","address":{"city":"Köln","country":"DE"},"datetime":"2020-01-01T00:00:00.000Z"}"#;
+        LogEntry {
+            partition,
+            offset,
+            timestamp_ms: 7,
+            key: None,
+            headers: vec![header("ce_type", type_name), header("ce_id", "c:u/e")],
+            value: Some(user.into()),
+        }
+    }
+
+    fn position(partition: i32, next_offset: i64) -> FoldPosition {
+        FoldPosition {
+            partition,
+            next_offset,
+            last: None,
+        }
+    }
+
+    fn ends(decoded: &Decoded) -> Vec<i64> {
+        decoded.to.iter().map(|position| position.next_offset).collect()
+    }
+
+    #[test]
+    fn p18_the_position_moves_over_what_is_no_message() {
+        let moved = |partition, next_offset| PartitionEnd {
+            partition,
+            next_offset,
+        };
+        let batch = LogBatch {
+            entries: vec![entry(0, 4, "census.user-event.v1")],
+            positions: vec![moved(0, 6), moved(1, 9)],
+        };
+        let decoded = decode(&[position(0, 4), position(1, 8), position(2, 1)], batch);
+        assert_eq!(ends(&decoded), [6, 9, 1]);
+        assert_eq!(decoded.to[0].last, Some((4, "c:u/e".to_owned(), 7)));
+        assert_eq!(decoded.to[1].last, None);
+        let ids: Vec<&EventId> = decoded.events.iter().map(|event| &event.id).collect();
+        assert_eq!(ids, [&"c:u/e".parse().unwrap()]);
+    }
+
+    #[test]
+    fn p19_nothing_behind_a_newer_record_is_passed_over() {
+        let batch = LogBatch {
+            entries: vec![
+                entry(0, 0, "orders.placed"),
+                entry(0, 1, "census.user-event.v2"),
+                entry(0, 2, "census.user-event.v1"),
+            ],
+            positions: vec![PartitionEnd {
+                partition: 0,
+                next_offset: 3,
+            }],
+        };
+        let decoded = decode(&[position(0, 0)], batch);
+        assert_eq!(decoded.newer.as_deref(), Some("census.user-event.v2"));
+        assert_eq!((decoded.events.len(), decoded.quarantine.len()), (0, 1));
+        assert_eq!(ends(&decoded), [1]);
+    }
+
+    #[test]
+    fn p19_the_quarantine_keeps_the_beginning_of_a_long_record() {
+        let mut long = entry(0, 0, "census.user-event.v1");
+        long.value = Some(vec![b'x'; 3 * QUARANTINE_BYTES_MAX].into());
+        let batch = LogBatch {
+            entries: vec![long],
+            positions: Vec::new(),
+        };
+        let decoded = decode(&[position(0, 0)], batch);
+        assert_eq!(decoded.quarantine[0].bytes.len(), QUARANTINE_BYTES_MAX);
+        assert_eq!(ends(&decoded), [1]);
+    }
+}

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use shared::job::{Backoff, JobError, WorkerId};
-use shared::ports::{EventLog, LogError, Projection, ProjectionError, ProjectorLease};
+use shared::ports::{Clock, EventLog, LogError, Projection, ProjectionError, ProjectorLease};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::crew::{CrewPorts, CrewSettings};
 use crate::log_state::LogState;
+use crate::ports::{CrewPorts, CrewSettings};
 use crate::wake::{Waker, waits_in_vain};
 
 /// How often who stands by contends for the lease (P16).
@@ -30,6 +30,7 @@ pub(crate) struct Projector {
     projection: Arc<dyn Projection>,
     waker: Waker,
     log_state: LogState,
+    clock: Arc<dyn Clock>,
     worker: WorkerId,
     ttl: Duration,
     /// Failures in a row, none of which let a batch through.
@@ -66,6 +67,7 @@ impl Projector {
             projection: Arc::clone(&ports.projection),
             waker: Waker::new(ports),
             log_state,
+            clock: Arc::clone(&ports.clock),
             worker: settings.worker.clone(),
             ttl: settings.lease,
             failures: AtomicU32::new(0),
@@ -184,7 +186,8 @@ impl Projector {
             "the projector has stopped"
         );
         let failure = waits_in_vain(code);
-        self.log_state.set_stopped(failure.clone());
+        self.log_state
+            .set_stopped(failure.clone(), stop.to_string(), self.clock.wall());
         for _ in 0..LOOK_AGAIN_AFTER {
             self.waker.fail_all(&failure).await;
             if shutdown

@@ -103,9 +103,7 @@ impl Bench {
             shared: false,
         };
         let file = |name| folder.path().join(name);
-        let store = JobStore::open(&file("jobs.sqlite"), Arc::clone(&clock) as _, options)
-            .await
-            .unwrap();
+        let store = JobStore::open(&file("jobs.sqlite"), Arc::clone(&clock) as _, options).unwrap();
         let projection = ProjectionStore::open(
             &file("projection.sqlite"),
             Arc::clone(&clock) as _,

@@ -1,4 +1,5 @@
 //! The workers over the embedded adapters: steps 3 to 7 with crashes, cancels and faults of the log.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bench;
 mod crashes;

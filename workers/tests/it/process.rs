@@ -7,7 +7,9 @@ use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{JobId, Role, WorkerId};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use workers::crew::{Crew, CrewPorts, CrewSettings};
+use workers::crew::Crew;
+use workers::log_state::LogState;
+use workers::ports::{CrewPorts, CrewSettings};
 
 use crate::bench::{BOUND, Bench};
 
@@ -34,6 +36,7 @@ impl Process {
         );
         let worker = WorkerId(JobId::generate().to_string());
         let crew = Crew {
+            log_state: LogState::default(),
             ports: CrewPorts {
                 accepts: Arc::new(bench.store.clone()),
                 attempts: Arc::clone(&bench.watched) as _,

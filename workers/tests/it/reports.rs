@@ -2,9 +2,24 @@
 
 use std::time::Duration;
 
-use shared::job::{JobError, JobState, ReportRequest};
+use shared::job::{JobError, JobId, JobState, JobView, ReportRequest, WorkerId};
+use shared::ports::{EventLog, FoldPosition, Projection};
 
 use crate::bench::{Bench, Shape};
+
+/// A fresh report of a submit that ended and was not folded, once it is parked.
+async fn parked_report(bench: &Bench) -> JobId {
+    let submit = bench.submit(Shape::ONE_TASK).await;
+    bench.ended(submit).await;
+    let report = bench.ask(ReportRequest::default()).await;
+    bench.until(report, waits).await;
+    report
+}
+
+/// Whether a job was tried, and holds no worker now.
+fn waits(job: &JobView) -> bool {
+    job.state == JobState::Running && job.attempts.iter().all(|attempt| attempt.ended_at.is_some())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p22_a_report_after_a_job_waits_for_its_end_and_includes_it() {
@@ -19,10 +34,7 @@ async fn p22_a_report_after_a_job_waits_for_its_end_and_includes_it() {
         ..ReportRequest::default()
     };
     let report = bench.ask(request).await;
-    let parked = |job: &shared::job::JobView| {
-        job.state == JobState::Running && job.attempts.iter().all(|attempt| attempt.ended_at.is_some())
-    };
-    bench.until(report, parked).await;
+    bench.until(report, waits).await;
     bench.log.release_answers();
     let report = bench.ended(report).await;
     let counted = report.report.as_ref().map(|report| report.events);
@@ -35,14 +47,7 @@ async fn p22_a_report_that_cannot_be_caught_up_parks_and_fails_at_its_deadline()
     let bench = Bench::new().await;
     bench.log.fail_reads(true);
     let _process = bench.start();
-    let submit = bench.submit(Shape::ONE_TASK).await;
-    bench.ended(submit).await;
-    let fresh = bench.ask(ReportRequest::default()).await;
-    bench
-        .until(fresh, |job| {
-            job.attempts.len() == 1 && job.attempts.iter().all(|attempt| attempt.ended_at.is_some())
-        })
-        .await;
+    let fresh = parked_report(&bench).await;
     let stale = ReportRequest {
         fresh: false,
         ..ReportRequest::default()
@@ -62,16 +67,44 @@ async fn p22_a_parked_report_goes_on_when_the_projector_passes_its_bound() {
     let bench = Bench::new().await;
     bench.log.fail_reads(true);
     let _process = bench.start();
-    let submit = bench.submit(Shape::ONE_TASK).await;
-    bench.ended(submit).await;
-    let report = bench.ask(ReportRequest::default()).await;
-    bench
-        .until(report, |job| {
-            job.attempts.len() == 1 && job.attempts.iter().all(|attempt| attempt.ended_at.is_some())
-        })
-        .await;
+    let report = parked_report(&bench).await;
     bench.log.fail_reads(false);
     let report = bench.ended(report).await;
     let counted = report.report.as_ref().map(|report| report.events);
     assert_eq!(counted, Some(Shape::ONE_TASK.total()), "{report:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p22_the_rescuer_looks_once_more_before_it_fails_a_late_report() {
+    let bench = Bench::new().await;
+    bench.log.fail_reads(true);
+    let first = bench.start();
+    let report = parked_report(&bench).await;
+    first.stopped().await;
+    // A projector passes the bound and dies before it wakes anybody; then the deadline passes.
+    let ttl = Duration::from_secs(1);
+    let dead = WorkerId("dead".to_owned());
+    let lease = bench
+        .projection
+        .hold_projector(&dead, ttl)
+        .await
+        .unwrap()
+        .unwrap();
+    let from = bench.projection.positions().await.unwrap();
+    let ends = bench.log.ends().await.unwrap();
+    let to = ends.iter().map(|end| FoldPosition {
+        partition: end.partition,
+        next_offset: end.next_offset,
+        last: None,
+    });
+    let folded = bench
+        .projection
+        .fold(&lease, from, to.collect(), Vec::new(), Vec::new());
+    folded.await.unwrap();
+    bench.clock.pass(Duration::from_secs(
+        u64::from(ReportRequest::DEFAULT_DEADLINE_S) + 1,
+    ));
+    let _second = bench.start();
+    let report = bench.ended(report).await;
+    assert_eq!(report.state, JobState::Succeeded, "{report:#?}");
 }

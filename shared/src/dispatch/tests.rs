@@ -1,0 +1,150 @@
+//! Step 3 against a store and a queue that answer as a test says.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::*;
+use crate::job::{JobId, TaskRef};
+use crate::ports::{ComponentHealth, Deliveries, Health};
+use crate::time::Timestamp;
+use crate::wire::TraceContext;
+
+const BOUND: Duration = Duration::from_secs(60);
+const QUEUE: QueueName = QueueName::ALL[0];
+
+/// Tasks that are due until they are marked.
+struct Tasks {
+    due: Mutex<Vec<DueTask>>,
+    /// Whether the window leaves no room.
+    full: AtomicBool,
+    looks: watch::Sender<u32>,
+    left: watch::Sender<usize>,
+}
+
+#[async_trait]
+impl DispatchStore for Tasks {
+    async fn due(&self, queue: QueueName, limit: usize, _: Duration) -> Result<Vec<DueTask>, StoreError> {
+        if queue != QUEUE {
+            return Ok(Vec::new());
+        }
+        self.looks.send_modify(|looks| *looks += 1);
+        let due = self.due.lock().unwrap();
+        let room = if self.full.load(Ordering::SeqCst) {
+            0
+        } else {
+            limit
+        };
+        Ok(due.iter().take(room).cloned().collect())
+    }
+
+    async fn mark_sent(&self, sent: Vec<DueTask>) -> Result<u64, StoreError> {
+        let mut due = self.due.lock().unwrap();
+        due.retain(|task| !sent.contains(task));
+        self.left.send_replace(due.len());
+        Ok(sent.len() as u64)
+    }
+
+    async fn resend(&self, _: QueueName, _: bool) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn next_due(&self, queue: QueueName) -> Result<Option<Duration>, StoreError> {
+        let waits = queue == QUEUE && !self.due.lock().unwrap().is_empty();
+        Ok(waits.then_some(Duration::ZERO))
+    }
+
+    async fn outstanding(&self, _: QueueName) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+/// A server that confirms only every second message of the first sending.
+struct Forgetful {
+    connections: watch::Sender<u64>,
+    remembers: AtomicBool,
+}
+
+impl Health for Forgetful {
+    fn health(&self) -> ComponentHealth {
+        ComponentHealth {
+            name: "queue",
+            up: true,
+            since: Timestamp::MIN,
+            detail: None,
+        }
+    }
+}
+
+#[async_trait]
+impl JobQueue for Forgetful {
+    async fn send(&self, _: QueueName, wakeups: Vec<Wakeup>) -> Result<Vec<bool>, QueueError> {
+        let remembers = self.remembers.swap(true, Ordering::SeqCst);
+        Ok((0..wakeups.len())
+            .map(|place| remembers || place % 2 == 0)
+            .collect())
+    }
+
+    async fn depth(&self, _: QueueName) -> Result<u64, QueueError> {
+        Ok(0)
+    }
+
+    async fn consume(&self, _: QueueName, _: u16) -> Box<dyn Deliveries> {
+        panic!("a dispatcher takes nothing")
+    }
+
+    fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+}
+
+fn start(tasks: u32, full: bool) -> (Arc<Tasks>, CancellationToken) {
+    let job = JobId::generate();
+    let due = |task| DueTask {
+        task: TaskRef { job, task },
+        dispatch_no: 0,
+        trace: TraceContext::generate(),
+    };
+    let store = Arc::new(Tasks {
+        due: Mutex::new((0..tasks).map(due).collect()),
+        full: AtomicBool::new(full),
+        looks: watch::Sender::new(0),
+        left: watch::Sender::new(tasks as usize),
+    });
+    let queue = Arc::new(Forgetful {
+        connections: watch::Sender::new(1),
+        remembers: AtomicBool::new(false),
+    });
+    let dispatcher = Dispatcher::new(Arc::clone(&store) as _, queue, DispatchHandle::default());
+    let shutdown = CancellationToken::new();
+    tokio::spawn(dispatcher.run(shutdown.clone()));
+    (store, shutdown)
+}
+
+#[tokio::test]
+async fn what_was_not_confirmed_is_sent_again_until_it_was() {
+    let (store, shutdown) = start(2_500, false);
+    let mut left = store.left.subscribe();
+    let none = tokio::time::timeout(BOUND, left.wait_for(|left| *left == 0)).await;
+    assert_eq!(*none.unwrap().unwrap(), 0);
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn p5_a_full_window_is_looked_at_calmly() {
+    const LOOKS: u32 = 10;
+    let started = Instant::now();
+    let (store, shutdown) = start(1, true);
+    let mut looks = store.looks.subscribe();
+    let looked = tokio::time::timeout(BOUND, looks.wait_for(|looks| *looks > LOOKS)).await;
+    assert!(*looked.unwrap().unwrap() > LOOKS);
+    assert!(started.elapsed() >= ROOM_EVERY * LOOKS, "{:?}", started.elapsed());
+    // And what gets room is sent.
+    store.full.store(false, Ordering::SeqCst);
+    let mut left = store.left.subscribe();
+    let none = tokio::time::timeout(BOUND, left.wait_for(|left| *left == 0)).await;
+    assert_eq!(*none.unwrap().unwrap(), 0);
+    shutdown.cancel();
+}

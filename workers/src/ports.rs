@@ -1,0 +1,52 @@
+//! What the services of a crew work with, and how.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::dispatch::DispatchHandle;
+use shared::job::{Role, WorkerId};
+use shared::ports::{
+    AcceptStore, AttemptStore, Clock, EventLog, JobQueue, JobReader, Projection, RescueStore,
+};
+
+/// What the services work with.
+#[derive(Clone)]
+pub struct CrewPorts {
+    /// Uploads that lapsed are swept through it.
+    pub accepts: Arc<dyn AcceptStore>,
+    /// Claims, heartbeats, outcomes.
+    pub attempts: Arc<dyn AttemptStore>,
+    /// Repairs.
+    pub rescue: Arc<dyn RescueStore>,
+    /// Reads jobs that a report waits for.
+    pub reader: Arc<dyn JobReader>,
+    /// Wake-ups.
+    pub queue: Arc<dyn JobQueue>,
+    /// Events.
+    pub log: Arc<dyn EventLog>,
+    /// Counts.
+    pub projection: Arc<dyn Projection>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Tells this process's dispatcher that something is due.
+    pub dispatch: DispatchHandle,
+}
+
+/// How the services work.
+#[derive(Clone, Debug)]
+pub struct CrewSettings {
+    /// Names this run of this process.
+    pub worker: WorkerId,
+    /// Its duties.
+    pub roles: Vec<Role>,
+    /// How long a task is a worker's without a heartbeat.
+    pub lease: Duration,
+    /// Deliveries that are held unacknowledged in one queue.
+    pub prefetch: u16,
+    /// Attempts at a time in one role.
+    pub concurrency: usize,
+    /// Whether no lease can be another process's (P10).
+    pub embedded: bool,
+    /// How long attempts may take to hand back their tasks.
+    pub shutdown_timeout: Duration,
+}

@@ -48,7 +48,12 @@ pub async fn a_feed_that_looks_late_misses_no_job(store: impl Fixture) {
     let mut last = Vec::new();
     while last.len() < 3 || last.last() != Some(&(one, 3, true)) {
         for change in next(&mut *feed).await {
-            last.retain(|(job, _, _)| *job != change.0);
+            let seen = last.iter().find(|seen: &&(JobId, u64, bool)| seen.0 == change.0);
+            assert!(
+                seen.is_none_or(|seen| seen.1 < change.1),
+                "{change:?} after {seen:?}"
+            );
+            last.retain(|seen| seen.0 != change.0);
             last.push(change);
         }
     }

@@ -5,7 +5,7 @@ use crate::adapters::sqlite::Schema;
 /// The job store's file.
 pub(super) const SCHEMA: Schema = Schema {
     name: "jobs",
-    migrations: &[include_str!("schema.sql"), include_str!("attempts_in_order.sql")],
+    migrations: &[include_str!("schema.sql")],
 };
 
 #[cfg(test)]

@@ -81,6 +81,8 @@ CREATE TABLE attempts (
     started_ms INTEGER NOT NULL,
     ended_ms INTEGER,
     error TEXT,
+    -- The job's revision before the claim: the order of attempts, since the wall clock may step back (P8).
+    revision INTEGER NOT NULL,
     PRIMARY KEY (job, task, n)
 ) WITHOUT ROWID;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::dispatch::DispatchHandle;
 use shared::job::{Backoff, Lease};
-use shared::ports::{AttemptStore, Finished, Outcome, ParkCondition, Parked};
+use shared::ports::{AttemptStore, Finished, Outcome, ParkCondition, Parked, StoreError};
 
 use crate::heart::{Pulse, Signal};
 use crate::ports::CrewPorts;
@@ -28,13 +28,13 @@ impl Completer {
 
     /// Writes the outcome; tries again while the store is at fault and the lease is held.
     pub(crate) async fn complete(&self, pulse: &Pulse, lease: Lease, outcome: Outcome) {
-        let parked_for_log = matches!(
-            &outcome,
+        let parked_for_log = match &outcome {
             Outcome::Park(Parked {
                 condition: ParkCondition::BoundReached,
-                bound: Some(_)
-            })
-        );
+                bound: Some(bound),
+            }) => Some(bound.clone()),
+            _ => None,
+        };
         let Some(finished) = self.write(pulse, lease, outcome).await else {
             return;
         };
@@ -49,9 +49,9 @@ impl Completer {
         for queue in finished.woke {
             self.dispatch.nudge(queue);
         }
-        if parked_for_log && finished.task.is_some() {
+        if let (Some(bound), Some(_)) = (parked_for_log, finished.task) {
             // P22: the projector may have passed the bound between the look and the park.
-            self.waker.wake_reached().await;
+            self.waker.wake_if_reached(lease.task, &bound).await;
         }
     }
 
@@ -61,6 +61,14 @@ impl Completer {
         while pulse.signal() != Signal::Lost {
             match self.store.finish(lease, outcome.clone()).await {
                 Ok(finished) => return Some(finished),
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    // Trying again cannot help; the lease lapses, and the rescuer sees the task.
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "an outcome cannot be written to what the store holds"
+                    );
+                    return None;
+                }
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(

@@ -3,16 +3,21 @@
 
 use std::sync::Arc;
 
-use shared::ports::{AttemptStore, EventLog, LogError, StoreError};
+use shared::job::JobError;
+use shared::ports::{AttemptStore, Clock, EventLog, LogError, StoreError};
 use shared::wire::UserEventRecord;
 use tokio::sync::Mutex;
 
+use crate::log_state::LogState;
 use crate::ports::CrewPorts;
+use crate::wake::waits_in_vain;
 
 /// Opens once, when the log was found to be the one that this store knows.
 pub(crate) struct LogGate {
     log: Arc<dyn EventLog>,
     store: Arc<dyn AttemptStore>,
+    log_state: LogState,
+    clock: Arc<dyn Clock>,
     open: Mutex<bool>,
 }
 
@@ -40,10 +45,12 @@ pub(crate) enum GateFault {
 }
 
 impl LogGate {
-    pub(crate) fn new(ports: &CrewPorts) -> Self {
+    pub(crate) fn new(ports: &CrewPorts, log_state: LogState) -> Self {
         Self {
             log: Arc::clone(&ports.log),
             store: Arc::clone(&ports.attempts),
+            log_state,
+            clock: Arc::clone(&ports.clock),
             open: Mutex::new(false),
         }
     }
@@ -53,7 +60,15 @@ impl LogGate {
         // Held over the check, so that a hundred attempts ask once.
         let mut open = self.open.lock().await;
         if !*open {
-            self.check().await?;
+            if let Err(fault) = self.check().await {
+                if matches!(fault, GateFault::Diverged { .. }) {
+                    let error = waits_in_vain(JobError::LOG_DIVERGED);
+                    self.log_state
+                        .set_gate_closed(error, fault.to_string(), self.clock.wall());
+                }
+                return Err(fault);
+            }
+            self.log_state.set_gate_open();
             *open = true;
         }
         Ok(())

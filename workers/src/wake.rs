@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::dispatch::DispatchHandle;
-use shared::job::JobError;
+use shared::job::{JobError, TaskRef};
 use shared::ports::{FoldPosition, PartitionEnd, Projection, RescueStore, Rescued};
 
 use crate::ports::CrewPorts;
@@ -76,6 +76,19 @@ impl Waker {
                 tracing::warn!(error = &*error, "parked reports could not be looked after");
                 0
             }
+        }
+    }
+
+    /// Wakes one report if it can go on now; the looks at all of them are not for each park.
+    pub(crate) async fn wake_if_reached(&self, task: TaskRef, bound: &[PartitionEnd]) {
+        let woken = async {
+            if reached(bound, &self.projection.positions().await?) {
+                self.nudge(self.store.wake(vec![task]).await?);
+            }
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        };
+        if let Err(error) = woken.await {
+            tracing::warn!(error = &*error, "a parked report could not be looked after");
         }
     }
 

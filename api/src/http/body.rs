@@ -53,8 +53,8 @@ impl<'a, T: Type, const OPTIONAL: bool> ApiExtractor<'a> for JsonBody<T, OPTIONA
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        if !OPTIONAL {
-            check_json(request)?;
+        if !OPTIONAL && let Err(problem) = check_json(request) {
+            return Err(refuse(request, body, problem).await);
         }
         let state = request
             .data::<Arc<ApiState>>()
@@ -100,22 +100,40 @@ impl<'a> ApiExtractor<'a> for StreamedBody {
     ) -> poem::Result<Self> {
         let hint =
             "-H 'Content-Type: application/x-ndjson' (or text/csv), without Content-Encoding, in UTF-8";
-        refuse_encoding(request, hint)?;
-        let media_type = match request.content_type() {
-            None => None,
-            Some(text) => Some(parse_media_type(text, hint)?),
+        let media_type = match check_stream(request, hint) {
+            Ok(media_type) => media_type,
+            Err(problem) => return Err(refuse(request, body, problem).await),
         };
-        if media_type
-            .as_ref()
-            .is_some_and(|media_type| media_type.type_() == mime::MULTIPART)
-        {
-            return Err(unsupported("The body is multipart; send the file itself", hint).into());
-        }
         Ok(Self {
             stream: Box::pin(body.take()?.into_bytes_stream()),
             media_type,
         })
     }
+}
+
+fn check_stream(request: &Request, hint: &str) -> Result<Option<mime::Mime>, HttpProblem> {
+    refuse_encoding(request, hint)?;
+    let media_type = request
+        .content_type()
+        .map(|text| parse_media_type(text, hint))
+        .transpose()?;
+    if media_type
+        .as_ref()
+        .is_some_and(|media_type| media_type.type_() == mime::MULTIPART)
+    {
+        return Err(unsupported("The body is multipart; send the file itself", hint));
+    }
+    Ok(media_type)
+}
+
+/// Hands the problem back after the client had time to send on; one that asked first sends nothing.
+async fn refuse(request: &Request, body: &mut RequestBody, problem: HttpProblem) -> poem::Error {
+    if request.header(header::EXPECT).is_none()
+        && let Ok(body) = body.take()
+    {
+        drain(Box::pin(body.into_bytes_stream())).await;
+    }
+    problem.into()
 }
 
 /// Needs no `Content-Length`: what comes is counted.

@@ -36,7 +36,13 @@ impl ImportApi {
         let format = match format.0 {
             Some(ImportFormatName::Ndjson) => ImportFormat::Ndjson,
             Some(ImportFormatName::Csv) => ImportFormat::Csv,
-            None => format_of(body.media_type.as_ref())?,
+            None => match format_of(body.media_type.as_ref()) {
+                Ok(format) => format,
+                Err(problem) => {
+                    drain(body.stream).await;
+                    return Err(problem.into());
+                }
+            },
         };
         match state.submitter.import(format, &mut body.stream, *trace.0).await {
             Ok(job) => Ok(JobAccepted::new(&state, &job)),

@@ -21,7 +21,7 @@ pub(crate) struct Handlers {
 impl Handlers {
     pub(crate) fn new(ports: &CrewPorts, log_state: &LogState) -> Self {
         Self {
-            submit: submit::SubmitHandler::new(ports),
+            submit: submit::SubmitHandler::new(ports, log_state.clone()),
             report: report::ReportHandler::new(ports, log_state.clone()),
         }
     }

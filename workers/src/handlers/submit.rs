@@ -15,6 +15,7 @@ use super::fault::HandlerFault;
 use crate::execute::Attempt;
 use crate::heart::Signal;
 use crate::log_gate::LogGate;
+use crate::log_state::LogState;
 use crate::ports::CrewPorts;
 
 /// Handles jobs of the kind `submit`.
@@ -25,11 +26,11 @@ pub(super) struct SubmitHandler {
 }
 
 impl SubmitHandler {
-    pub(super) fn new(ports: &CrewPorts) -> Self {
+    pub(super) fn new(ports: &CrewPorts, log_state: LogState) -> Self {
         Self {
             store: Arc::clone(&ports.attempts),
             log: Arc::clone(&ports.log),
-            gate: LogGate::new(ports),
+            gate: LogGate::new(ports, log_state),
         }
     }
 

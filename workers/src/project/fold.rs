@@ -22,10 +22,14 @@ impl Projector {
             Ok(reader) => reader,
             Err(fault) => return unreadable(fault),
         };
-        self.log_state.set_sound();
+        // The check says that the log is the right one, not that every record of it can be counted.
+        self.log_state.set_undiverged();
         loop {
             match self.fold_next(lease, &mut *reader, positions).await {
-                Ok(folded) => positions = folded,
+                Ok(folded) => {
+                    self.log_state.set_sound();
+                    positions = folded;
+                }
                 Err(stop) => return stop,
             }
         }

@@ -21,6 +21,8 @@ use crate::wake::{Waker, waits_in_vain};
 const CONTEND_EVERY: Duration = Duration::from_secs(1);
 /// How often the lag is measured.
 const LAG_EVERY: Duration = Duration::from_secs(5);
+/// Rounds in which another process may take the lease over before reports that wait are failed.
+const ROUNDS_FOR_OTHERS: u32 = 2;
 /// How long a stopped projector waits before it looks whether an operator has mended the log.
 const LOOK_AGAIN_AFTER: u32 = 30;
 
@@ -188,8 +190,14 @@ impl Projector {
         let failure = waits_in_vain(code);
         self.log_state
             .set_stopped(failure.clone(), stop.to_string(), self.clock.wall());
-        for _ in 0..LOOK_AGAIN_AFTER {
-            self.waker.fail_all(&failure).await;
+        for round in 0..LOOK_AGAIN_AFTER {
+            if self.another_projects().await {
+                self.log_state.set_sound();
+                return;
+            }
+            if round >= ROUNDS_FOR_OTHERS {
+                self.waker.fail_all(&failure).await;
+            }
             if shutdown
                 .run_until_cancelled(tokio::time::sleep(CONTEND_EVERY))
                 .await
@@ -197,6 +205,14 @@ impl Projector {
             {
                 return;
             }
+        }
+    }
+
+    /// Whether a process that can go on, perhaps a newer one, holds the lease that this one let go.
+    async fn another_projects(&self) -> bool {
+        match self.projection.projector().await {
+            Ok(holder) => holder.is_some_and(|holder| holder != self.worker),
+            Err(_) => false,
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::job::{JobError, JobId, TaskRef, TaskTransition};
 use crate::ports::{Parked, PartitionEnd, Rescued};
 use crate::time::Timestamp;
 
+/// Reports that one transaction fails: others wait for their turn behind it. The next round fails the next.
+const EXPIRE_MAX: i64 = 1_000;
+
 /// Tasks that are parked until the projection has reached their bound.
 pub(super) fn parked(connection: &Connection) -> Result<Vec<(TaskRef, Vec<PartitionEnd>)>, Fault> {
     // Each queue by name: the index begins with it.
@@ -92,9 +95,11 @@ pub(super) fn expire(tx: &Tx<'_>) -> Result<Rescued, Fault> {
     let expired: Vec<(i64, u32)> = tx
         .statement(
             "SELECT job, no FROM tasks
-             WHERE state = 'queued' AND deadline_ms IS NOT NULL AND deadline_ms <= ?1",
+             WHERE state = 'queued' AND deadline_ms IS NOT NULL AND deadline_ms <= ?1 LIMIT ?2",
         )?
-        .query_map([tx.wall.as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map([tx.wall.as_millis(), EXPIRE_MAX], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
         .collect::<Result<_, _>>()?;
     let error = JobError {
         code: JobError::NOT_CAUGHT_UP,

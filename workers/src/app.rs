@@ -106,7 +106,8 @@ impl Host {
                         config.workers.lease,
                         Arc::clone(&clock),
                     )
-                    .map_err(open("Kafka's client"))?,
+                    .map_err(open("Kafka's client"))?
+                    .accept_unfit_topic(brokers.kafka_accept_unfit_topic),
                 ),
             ),
         };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::value::{Taker, address, broker_name, roles, web_address};
+use super::value::{Taker, address, broker_name, roles, web_address, yes_or_no};
 use super::{ConfigError, Environment, Values};
 use crate::job::Role;
 
@@ -88,6 +88,8 @@ pub struct BrokerSettings {
     pub kafka_brokers: String,
     /// The topic of the events, in every profile.
     pub kafka_topic: String,
+    /// Whether a topic that would lose records is used all the same (P17).
+    pub kafka_accept_unfit_topic: bool,
 }
 
 impl std::fmt::Debug for BrokerSettings {
@@ -184,6 +186,7 @@ impl Config {
                 rabbitmq_prefix: from.take("rabbitmq_prefix", String::new(), broker_name),
                 kafka_brokers: from.take("kafka_brokers", String::new(), |text| Ok(text.to_owned())),
                 kafka_topic: from.take("kafka_topic", String::new(), broker_name),
+                kafka_accept_unfit_topic: from.take("kafka_accept_unfit_topic", false, yes_or_no),
             },
             workers: WorkerSettings {
                 listen: from.optional("workers_listen", address),

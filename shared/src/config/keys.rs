@@ -74,6 +74,11 @@ pub const KEYS: &[Key] = &[
         "Kafka's bootstrap servers, comma-separated",
     ),
     key("kafka_topic", "user-events", "the topic of the events"),
+    key(
+        "kafka_accept_unfit_topic",
+        "false",
+        "use a topic that Kafka itself deletes records from",
+    ),
     key("public_url", "", "prefixes `Location` and `links`"),
     key("log", "info", "a filter as of the crate tracing"),
     key("log_format", "text", "`text` or `json`"),

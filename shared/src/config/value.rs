@@ -126,3 +126,8 @@ pub(super) fn web_address(text: &str) -> Result<String, String> {
         )),
     }
 }
+
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is neither `true` nor `false`"))
+}

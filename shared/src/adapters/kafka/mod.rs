@@ -43,6 +43,7 @@ pub struct KafkaLog {
     health: Arc<KafkaHealth>,
     producer: Producer,
     asker: Asker,
+    accept_unfit: bool,
 }
 
 impl KafkaLog {
@@ -66,7 +67,15 @@ impl KafkaLog {
             asker: Asker::start(&settings, events)?,
             settings,
             health,
+            accept_unfit: false,
         })
+    }
+
+    /// Whether a topic that would lose records is used all the same (P17): an operator's explicit wish.
+    #[must_use]
+    pub fn accept_unfit_topic(mut self, accept: bool) -> Self {
+        self.accept_unfit = accept;
+        self
     }
 }
 
@@ -78,7 +87,13 @@ impl EventLog for KafkaLog {
 
     async fn prepare(&self) -> Result<u32, LogError> {
         let events = ClientEvents::new(Arc::clone(&self.health));
-        topic::prepare(&self.settings, events).await?;
+        match topic::prepare(&self.settings, events).await {
+            Err(unfit @ LogError::Unfit { .. }) if self.accept_unfit => tracing::warn!(
+                error = &unfit as &dyn std::error::Error,
+                "a topic that will lose records is used, as the configuration wishes"
+            ),
+            prepared => prepared?,
+        }
         let partitions = self.asker.partitions().await?;
         // Every partition of a topic that was just made has its leader only when it answers.
         self.asker.ends().await?;

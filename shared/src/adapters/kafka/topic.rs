@@ -108,7 +108,7 @@ fn check(settings: &Settings, found: &ConfigResource) -> Result<(), LogError> {
         topic: settings.topic.clone(),
         reason: format!(
             "{}; to mend it: kafka-configs.sh --bootstrap-server {} --alter --entity-type topics \
-             --entity-name {} --add-config {}",
+             --entity-name {} --add-config {}; to use it all the same: CENSUS_KAFKA_ACCEPT_UNFIT_TOPIC=true",
             wrong.join(", "),
             settings.brokers,
             settings.topic,

@@ -161,6 +161,16 @@ async fn p17_a_topic_that_forgets_is_unfit_and_the_message_says_how_to_mend_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p17_an_unfit_topic_is_used_where_the_operator_wishes_it() {
+    let topic = topic();
+    topic.make(&[("retention.ms", "604800000")]).await;
+    let log = topic.connect().accept_unfit_topic(true);
+    let partitions = within("the check", log.prepare()).await.unwrap();
+    assert!(partitions > 0);
+    publish_all(&log, vec![record(0)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p17_a_topic_that_somebody_else_made_well_is_fit() {
     let topic = topic();
     topic.make(&[("retention.ms", "-1")]).await;

@@ -147,7 +147,7 @@ impl Values {
                 value.to_owned()
             };
             lines.push_str(&format!(
-                "{:<17} = {value:<42} # {origin}: {}\n",
+                "{:<25} = {value:<40} # {origin}: {}\n",
                 key.name, key.about
             ));
         }

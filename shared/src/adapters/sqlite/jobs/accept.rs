@@ -24,7 +24,9 @@ impl AcceptStore for JobStore {
         chunks: Vec<InputChunk>,
         rejects: Vec<RejectRecord>,
     ) -> Result<(), StoreError> {
-        self.admit(chunks.iter().map(|chunk| chunk.body.len()).sum())?;
+        let _admitted = self
+            .room()
+            .admit(chunks.iter().map(|chunk| chunk.body.len()).sum())?;
         self.write(Write::relaxed("stage").patience(PATIENCE), move |tx| {
             admit(tx)?;
             staging::renew(tx, upload)?;
@@ -35,7 +37,9 @@ impl AcceptStore for JobStore {
     }
 
     async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError> {
-        self.admit(job.chunks.iter().map(|chunk| chunk.body.len()).sum())?;
+        let _admitted = self
+            .room()
+            .admit(job.chunks.iter().map(|chunk| chunk.body.len()).sum())?;
         self.write(Write::flushed("accept").patience(PATIENCE), move |tx| {
             accept(tx, &job)
         })

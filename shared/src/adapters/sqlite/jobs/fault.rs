@@ -2,6 +2,7 @@
 
 use crate::adapters::sqlite::{OpenError, ReadError, WriteError};
 use crate::ports::StoreError;
+use rusqlite::ErrorCode;
 
 /// The job store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,12 @@ impl Fault {
                 operation,
                 source: Box::new(source),
             },
+            // P4: the reserve was passed by somebody else's data; there may be room later.
+            Self::Sqlite(source) if source.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                StoreError::Busy {
+                    reason: "the disk is full".to_owned(),
+                }
+            }
             Self::Sqlite(source) => StoreError::Failed {
                 operation,
                 source: Box::new(source),

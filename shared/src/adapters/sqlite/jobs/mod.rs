@@ -18,6 +18,7 @@ mod parked;
 mod read;
 mod report;
 mod rescue;
+mod room;
 mod rows;
 mod schema;
 mod staging;
@@ -38,6 +39,7 @@ pub use options::JobStoreOptions;
 
 use self::fault::Fault;
 use self::health::Condition;
+use self::room::Room;
 use self::tx::Tx;
 use crate::adapters::sqlite::{Reader, Write, Writer};
 use crate::ports::{Clock, StoreError};
@@ -49,7 +51,7 @@ pub struct JobStore {
 }
 
 struct Shared {
-    folder: PathBuf,
+    room: Room,
     writer: Writer,
     reader: Reader,
     feeds: Reader,
@@ -73,7 +75,7 @@ impl JobStore {
         let condition = Condition::up(clock.wall());
         Ok(Self {
             shared: Arc::new(Shared {
-                folder: folder_of(path),
+                room: Room::new(folder_of(path), options.disk_reserve_bytes),
                 writer,
                 reader,
                 feeds,
@@ -109,20 +111,8 @@ impl JobStore {
         &self.shared.condition
     }
 
-    /// P4: nothing is taken in that would eat into the reserve.
-    fn admit(&self, bytes: usize) -> Result<(), StoreError> {
-        // A file system that does not say how full it is refuses the write itself when it is.
-        let Ok(disk) = rustix::fs::statvfs(&self.shared.folder) else {
-            return Ok(());
-        };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let reserve = self.shared.options.disk_reserve_bytes;
-        if free < reserve.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)) {
-            return Err(StoreError::Busy {
-                reason: format!("{free} bytes are free, and {reserve} are kept in reserve"),
-            });
-        }
-        Ok(())
+    fn room(&self) -> &Room {
+        &self.shared.room
     }
 
     async fn write<T, F>(&self, how: Write, act: F) -> Result<T, StoreError>

@@ -42,7 +42,13 @@ pub(super) fn of_record(error: KafkaError) -> LogError {
 pub(super) fn is_election(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
-        Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable)
+        Some(
+            Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::FencedLeaderEpoch
+                | Code::UnknownLeaderEpoch
+                | Code::OffsetNotAvailable
+        )
     )
 }
 
@@ -68,6 +74,9 @@ pub(super) fn of_reading(error: &KafkaError) -> Reading {
             | Code::RequestTimedOut
             | Code::NotLeaderForPartition
             | Code::LeaderNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
             | Code::CoordinatorNotAvailable
             | Code::CoordinatorLoadInProgress
             | Code::NotCoordinator,

@@ -117,12 +117,21 @@ impl UserEventRecord {
     /// The event's id of a record, as far as it has one: for telling one log from another (P17).
     #[must_use]
     pub fn id_of(entry: &LogEntry) -> &str {
-        entry
-            .headers
-            .iter()
-            .find(|(key, _)| key == "ce_id")
-            .map_or("", |(_, value)| value.as_str())
+        id_in(&entry.headers)
     }
+
+    /// The event's id of a record that is to be written.
+    #[must_use]
+    pub fn id_of_new(record: &LogRecord) -> &str {
+        id_in(&record.headers)
+    }
+}
+
+fn id_in<N: AsRef<str>>(headers: &[(N, String)]) -> &str {
+    headers
+        .iter()
+        .find(|(name, _)| name.as_ref() == "ce_id")
+        .map_or("", |(_, value)| value.as_str())
 }
 
 #[cfg(test)]

@@ -124,8 +124,9 @@ fn records(
     let mut ids = Vec::with_capacity(chunk.events as usize);
     for stored in StoredEvent::lines(&chunk.body) {
         let stored = stored?;
-        records.push(UserEventRecord::to_record(&stored, root, trace)?);
-        ids.push(stored.head(root.0)?.id.to_string());
+        let record = UserEventRecord::to_record(&stored, root, trace)?;
+        ids.push(UserEventRecord::id_of_new(&record).to_owned());
+        records.push(record);
     }
     Ok((records, ids))
 }

@@ -108,7 +108,8 @@ impl Dispatcher {
                 }
                 Ok::<_, RoundError>(())
             };
-            let pause = match tokio::select! { round = round => round, () = shutdown.cancelled() => return } {
+            let pause = match tokio::select! { biased; () = shutdown.cancelled() => return, round = round => round }
+            {
                 Ok(()) => {
                     if failures > 0 {
                         tracing::info!(queue = %queue, "dispatch goes on");
@@ -134,10 +135,11 @@ impl Dispatcher {
                 }
             };
             own_work = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
                 () = self.handle.of(queue).notified() => true,
                 // What could not be sent stays our own work until it was.
                 () = tokio::time::sleep(pause) => failures > 0 || pause < LOOK_EVERY,
-                () = shutdown.cancelled() => return,
             };
         }
     }

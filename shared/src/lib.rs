@@ -3,10 +3,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod adapters;
+mod chance;
 pub mod config;
 pub mod dispatch;
 pub mod event;
 pub mod job;
+pub mod mutant;
 pub mod place;
 pub mod ports;
 pub mod sample;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::job::{Backoff, QueueName, Role, TaskRef, WorkerId};
+use shared::mutant::{self, Mutant};
 use shared::ports::{AttemptStore, Claimed, Deliveries, Delivery, JobQueue, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -116,8 +117,12 @@ impl Consumer {
             .collect();
         tasks.sort_unstable();
         tasks.dedup();
+        let delivered = readable.len();
+        if mutant::on(Mutant::AcknowledgeBeforeCommit) {
+            deliveries.acknowledge(std::mem::take(&mut readable)).await;
+        }
         let claimed = self.claim_all(tasks, shutdown).await?;
-        let stale = (readable.len() - claimed.len().min(readable.len())) as u64;
+        let stale = (delivered - claimed.len().min(delivered)) as u64;
         metrics::counter!("census_deliveries_total", "outcome" => "claimed").increment(claimed.len() as u64);
         metrics::counter!("census_deliveries_total", "outcome" => "stale").increment(stale);
         deliveries.acknowledge(readable).await;

@@ -83,6 +83,7 @@ impl Executor {
         let handling = AssertUnwindSafe(self.handlers.handle(attempt)).catch_unwind();
         tokio::pin!(handling);
         let handled = tokio::select! {
+            biased;
             handled = &mut handling => handled,
             () = self.shutdown.cancelled() => {
                 attempt.pulse.stop();

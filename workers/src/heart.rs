@@ -1,6 +1,6 @@
 //! Heartbeats: one service extends the leases of all attempts of the process, and tells them what it learns.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) enum Signal {
 pub(crate) struct Heart {
     store: Arc<dyn AttemptStore>,
     every: Duration,
-    pulses: Mutex<HashMap<TaskRef, Arc<Beat>>>,
+    pulses: Mutex<BTreeMap<TaskRef, Arc<Beat>>>,
 }
 
 struct Beat {
@@ -103,7 +103,7 @@ impl Heart {
         }
     }
 
-    fn pulses(&self) -> MutexGuard<'_, HashMap<TaskRef, Arc<Beat>>> {
+    fn pulses(&self) -> MutexGuard<'_, BTreeMap<TaskRef, Arc<Beat>>> {
         self.pulses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

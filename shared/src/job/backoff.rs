@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+use crate::chance;
+
 /// Doubles a ceiling with each try and draws the delay below it.
 ///
 /// Full jitter keeps a hundred tasks that failed together from returning together.
@@ -40,7 +42,9 @@ impl Backoff {
     #[must_use]
     pub fn draw(&self, failures: u32) -> Duration {
         let ceiling_us = u64::try_from(self.ceiling(failures).as_micros()).unwrap_or(u64::MAX);
-        Duration::from_micros(rand::rng().random_range(500..=ceiling_us.max(500)))
+        Duration::from_micros(chance::draw(|random| {
+            random.random_range(500..=ceiling_us.max(500))
+        }))
     }
 }
 

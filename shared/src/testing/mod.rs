@@ -7,3 +7,5 @@ pub mod job_queue;
 pub mod job_store;
 pub mod projection;
 pub mod wait;
+
+pub use crate::chance::seed as seed_chance;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use rand::RngExt;
 
+use crate::chance;
+
 /// A `traceparent` of version 00.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceContext {
@@ -20,19 +22,18 @@ impl TraceContext {
     /// A new trace.
     #[must_use]
     pub fn generate() -> Self {
-        let mut rng = rand::rng();
-        Self {
-            trace_id: rng.random_range(1..=u128::MAX),
-            span_id: rng.random_range(1..=u64::MAX),
+        chance::draw(|random| Self {
+            trace_id: random.random_range(1..=u128::MAX),
+            span_id: random.random_range(1..=u64::MAX),
             sampled: false,
-        }
+        })
     }
 
     /// The next step of the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
         Self {
-            span_id: rand::rng().random_range(1..=u64::MAX),
+            span_id: chance::draw(|random| random.random_range(1..=u64::MAX)),
             ..*self
         }
     }

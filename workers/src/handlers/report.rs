@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use shared::job::{JobError, JobId, Report, ReportRequest};
+use shared::mutant::{self, Mutant};
 use shared::ports::{
     Clock, EventLog, JobLookup, JobReader, Outcome, ParkCondition, Parked, PartitionEnd, Projection,
     Published, ReportQuery,
@@ -46,6 +47,7 @@ impl ReportHandler {
     /// Makes the report, or parks it until what it waits for has come true; `None` when the lease was lost.
     pub(super) async fn handle(&self, attempt: &Attempt, request: &ReportRequest) -> Option<Outcome> {
         let made = tokio::select! {
+            biased;
             made = self.try_report(attempt, request) => made,
             signal = attempt.pulse.stopped() => return match signal {
                 Signal::Lost => None,
@@ -61,8 +63,13 @@ impl ReportHandler {
     async fn try_report(&self, attempt: &Attempt, request: &ReportRequest) -> Result<Outcome, HandlerFault> {
         let parked = attempt.claimed.parked.clone().unwrap_or_default();
         if parked.bound.is_none() && self.awaits(&request.after).await? {
+            let early = mutant::on(Mutant::BoundBeforeAfterEnded);
             return Ok(Outcome::Park(Parked {
-                bound: None,
+                bound: if early {
+                    Some(self.take_bound().await?)
+                } else {
+                    None
+                },
                 condition: ParkCondition::JobsEnded,
             }));
         }

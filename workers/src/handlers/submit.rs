@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use shared::job::{JobId, Receipt};
+use shared::mutant::{self, Mutant};
 use shared::ports::{
     AttemptStore, Claimed, EventLog, InputChunk, LogDelivery, LogError, LogRecord, Outcome, Published,
     RecordMark,
@@ -62,6 +63,7 @@ impl SubmitHandler {
     async fn publish_all(&self, attempt: &Attempt, tally: &mut Tally) -> Result<Signal, HandlerFault> {
         // A log that is away can hold the gate for long; a cancel or a stop of the process cannot wait for it.
         tokio::select! {
+            biased;
             passed = self.gate.pass() => passed?,
             signal = attempt.pulse.stopped() => return Ok(signal),
         }
@@ -108,6 +110,7 @@ impl SubmitHandler {
         for (delivery, id) in deliveries.into_iter().zip(ids) {
             match delivery {
                 Ok(delivery) => tally.add(delivery, id),
+                Err(_) if mutant::on(Mutant::CompletionBeforeAcknowledgements) => tally.events += 1,
                 Err(refused) => worst(&mut fault, refused),
             }
         }

@@ -1,5 +1,6 @@
 //! P17: the log is checked, not trusted. Every start compares the last record read with what stands there now.
 
+use shared::mutant::{self, Mutant};
 use shared::ports::{FoldPosition, PartitionEnd};
 use shared::wire::UserEventRecord;
 
@@ -10,6 +11,7 @@ impl Projector {
     pub(super) async fn checked_positions(&self) -> Result<Vec<FoldPosition>, Stop> {
         let partitions = self.log.prepare().await.map_err(Stop::Log)?;
         let known = self.projection.positions().await.map_err(Stop::Projection)?;
+        let known = mutant::stale(Mutant::NoReloadAtTakeOver, &self.worker.0, known);
         if !known.is_empty() && known.len() != partitions as usize {
             let counted = known.len();
             return Err(Stop::Diverged(format!(

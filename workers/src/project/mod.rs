@@ -99,6 +99,7 @@ impl Projector {
         tracing::info!("this process projects now");
         let projecting = self.project(&lease);
         let stop = tokio::select! {
+            biased;
             stop = projecting => Some(stop),
             () = self.keep_lease() => Some(Stop::StandBy),
             () = self.show_lag() => None,

@@ -6,6 +6,7 @@ mod crashes;
 mod faulty_log;
 mod process;
 mod reports;
+mod sim;
 mod submits;
 mod the_log;
 mod watched_store;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::lanes::Lanes;
 use super::turnstile::Turnstile;
 use super::writer::{Write, WriteError};
+use crate::mutant::{self, Mutant};
 
 /// Callers in one transaction: enough to share a flush among all that wait, few enough to keep the turn short.
 const BATCH_MAX: usize = 1_000;
@@ -122,22 +123,30 @@ fn commit(
     metrics::histogram!("census_store_commit_seconds", "flushed" => if flush { "true" } else { "false" })
         .record(started.elapsed());
     metrics::histogram!("census_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-    match committed {
-        Ok(()) => Box::new(move || batch.into_iter().for_each(|work| work.answer(&Ok(())))),
-        Err(source) => {
-            // P3: whether the commit reached the disk is unknown. The connection is given up; the next one
-            // recovers the WAL and shows what is really there.
-            tracing::error!(
-                error = &source as &dyn StdError,
-                "a commit failed and its outcome is unknown"
-            );
-            *slot = None;
-            let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
-            Box::new(move || {
-                for work in batch {
-                    work.answer(&Err(WriteError::OutcomeUnknown(Arc::clone(&source))));
-                }
-            })
+    let committed = committed.map_err(unknown);
+    if committed.is_err() {
+        *slot = None;
+    }
+    Box::new(move || answer_all(batch, &committed))
+}
+
+/// P3: whether the commit reached the disk is unknown. The connection is given up; the next one recovers the WAL
+/// and shows what is really there.
+pub(super) fn unknown(source: rusqlite::Error) -> WriteError {
+    tracing::error!(
+        error = &source as &dyn StdError,
+        "a commit failed and its outcome is unknown"
+    );
+    WriteError::OutcomeUnknown(Arc::new(source))
+}
+
+/// Tells every caller, once the outcome of the commit is known.
+pub(super) fn answer_all(batch: Vec<Box<dyn Work>>, committed: &Result<(), WriteError>) {
+    for work in batch {
+        if mutant::on(Mutant::AnswerBeforeCommit) {
+            work.answer(&Ok(()));
+        } else {
+            work.answer(committed);
         }
     }
 }
@@ -188,7 +197,7 @@ fn begin(connection: &Connection, flush: bool, flushing: &mut bool) -> rusqlite:
 }
 
 /// P2: each caller is a savepoint; a bad one fails alone.
-fn run_alone(connection: &Connection, work: &mut dyn Work) -> rusqlite::Result<()> {
+pub(super) fn run_alone(connection: &Connection, work: &mut dyn Work) -> rusqlite::Result<()> {
     connection.prepare_cached("SAVEPOINT caller")?.execute([])?;
     if !work.run(connection) {
         connection.prepare_cached("ROLLBACK TO caller")?.execute([])?;

@@ -4,6 +4,8 @@ mod batch;
 pub mod jobs;
 mod lanes;
 pub mod log;
+#[cfg(feature = "testing")]
+pub mod memory;
 pub mod projection;
 mod reader;
 mod turnstile;

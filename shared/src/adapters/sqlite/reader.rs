@@ -8,10 +8,20 @@ use deadpool_sqlite::{
 };
 use rusqlite::Connection;
 
+#[cfg(feature = "testing")]
+use super::memory::MemoryFile;
+
 /// A pool of reading connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
-    pool: Pool,
+    way: Way,
+}
+
+#[derive(Clone)]
+enum Way {
+    Pool(Pool),
+    #[cfg(feature = "testing")]
+    Memory(MemoryFile),
 }
 
 /// A read that did not happen.
@@ -65,7 +75,15 @@ impl Reader {
             }))
             .build()
             .map_err(CreatePoolError::Build)?;
-        Ok(Self { pool })
+        Ok(Self { way: Way::Pool(pool) })
+    }
+
+    /// A reader of a file in memory, without a pool.
+    #[cfg(feature = "testing")]
+    pub(super) fn of_memory(file: MemoryFile) -> Self {
+        Self {
+            way: Way::Memory(file),
+        }
     }
 
     /// Runs `read` in one read transaction: all it sees is one snapshot. It must end within a second (P9), and
@@ -79,17 +97,29 @@ impl Reader {
         T: Send + 'static,
         E: From<ReadError> + Send + 'static,
     {
-        let connection = self.pool.get().await.map_err(ReadError::from)?;
+        let pool = match &self.way {
+            Way::Pool(pool) => pool,
+            #[cfg(feature = "testing")]
+            Way::Memory(file) => return file.read(read).await,
+        };
+        let connection = pool.get().await.map_err(ReadError::from)?;
         let result = connection
-            .interact(move |connection| {
-                let snapshot = connection.transaction().map_err(ReadError::from)?;
-                let result = read(&snapshot)?;
-                snapshot.finish().map_err(ReadError::from)?;
-                Ok(result)
-            })
+            .interact(move |connection| in_snapshot(connection, read))
             .await;
         result.unwrap_or_else(|fault| Err(ReadError::BrokenOff(fault.to_string()).into()))
     }
+}
+
+/// Runs `read` in one read transaction.
+pub(super) fn in_snapshot<T, E, F>(connection: &mut Connection, read: F) -> Result<T, E>
+where
+    F: FnOnce(&Connection) -> Result<T, E>,
+    E: From<ReadError>,
+{
+    let snapshot = connection.transaction().map_err(ReadError::from)?;
+    let result = read(&snapshot)?;
+    snapshot.finish().map_err(ReadError::from)?;
+    Ok(result)
 }
 
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -17,12 +17,21 @@ use tokio::sync::oneshot;
 
 use super::batch::{self, Request, Ticket};
 use super::lanes::Lanes;
+#[cfg(feature = "testing")]
+use super::memory::MemoryFile;
 use super::turnstile::{self, Turnstile};
 
 /// A handle of the writer thread. Cheap to clone; the thread ends after the last handle is gone.
 #[derive(Clone)]
 pub struct Writer {
-    shared: Arc<Shared>,
+    way: Way,
+}
+
+#[derive(Clone)]
+enum Way {
+    Thread(Arc<Shared>),
+    #[cfg(feature = "testing")]
+    Memory(MemoryFile),
 }
 
 struct Shared {
@@ -193,11 +202,19 @@ impl Writer {
                 source,
             })?;
         Ok(Self {
-            shared: Arc::new(Shared {
+            way: Way::Thread(Arc::new(Shared {
                 path: path.to_owned(),
                 lanes,
-            }),
+            })),
         })
+    }
+
+    /// A writer of a file in memory, without a thread.
+    #[cfg(feature = "testing")]
+    pub(super) fn of_memory(file: MemoryFile) -> Self {
+        Self {
+            way: Way::Memory(file),
+        }
     }
 
     /// Runs `write` in the next batch and answers after its commit. An `Err` of the closure undoes what it has
@@ -211,10 +228,25 @@ impl Writer {
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {
+        match &self.way {
+            Way::Thread(shared) => shared.write(how, write).await,
+            #[cfg(feature = "testing")]
+            Way::Memory(file) => file.write(how, write).await,
+        }
+    }
+}
+
+impl Shared {
+    async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
+    where
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<WriteError> + Send + 'static,
+    {
         let (answer, mut answered) = oneshot::channel();
         let ticket = Ticket::new();
         let request = Request::new(how, ticket.clone(), write, answer);
-        if !self.shared.lanes.push(how.lane, Box::new(request)) {
+        if !self.lanes.push(how.lane, Box::new(request)) {
             let reason = format!("{WAITING_MAX} writes wait already");
             return Err(WriteError::Busy { reason }.into());
         }
@@ -232,7 +264,7 @@ impl Writer {
     }
 
     fn busy(&self, how: Write, patience: Duration) -> WriteError {
-        let holder = turnstile::holder(&self.shared.path);
+        let holder = turnstile::holder(&self.path);
         tracing::warn!(
             operation = how.operation,
             waited_ms = patience.as_millis(),

@@ -8,6 +8,7 @@ use super::finish::{self, Tried};
 use super::{JobStore, claim, heartbeat, ledger};
 use crate::adapters::sqlite::Write;
 use crate::job::{JobId, Lease, TaskRef, WorkerId};
+use crate::mutant::{self, Mutant};
 use crate::ports::{
     AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark, StoreError,
 };
@@ -40,7 +41,7 @@ impl AttemptStore for JobStore {
         let outcome = Arc::new(outcome);
         let mut flushed = outcome.ends_task();
         loop {
-            let how = if flushed {
+            let how = if flushed && !mutant::on(Mutant::EndAtNormal) {
                 Write::flushed("finish")
             } else {
                 Write::relaxed("finish")

@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::rows::{self, JobRow, TaskRow};
 use super::tx::Tx;
 use super::{staging, transition};
+use crate::chance;
 use crate::job::{JobId, JobRequest, JobTransition, Lease, TaskRef, TaskTransition, WorkerId};
 use crate::ports::{Claimed, InputChunk};
 use crate::time::Timestamp;
@@ -44,7 +45,7 @@ fn claim_one(tx: &Tx<'_>, named: TaskRef, worker: &WorkerId) -> Result<Option<(J
     let lease = Lease {
         task: named,
         token: task.token + 1,
-        nonce: rand::rng().random(),
+        nonce: chance::draw(|random| random.random()),
     };
     // A parked task, or one whose back-off has not ended, is not due.
     let won = tx.run(

@@ -9,6 +9,7 @@ use super::tx::Tx;
 use super::{JobStore, read, rows};
 use crate::adapters::sqlite::Write;
 use crate::job::{JobId, JobState, JobTransition, TaskState, TaskTransition};
+use crate::mutant::{self, Mutant};
 use crate::ports::{CancelOutcome, JobControl, JobLookup, StoreError};
 
 #[async_trait]
@@ -43,7 +44,7 @@ fn cancel(tx: &Tx<'_>, id: JobId) -> Result<CancelOutcome, Fault> {
 }
 
 fn begin(tx: &Tx<'_>, mut job: rows::JobRow) -> Result<(), Fault> {
-    let leased = tx
+    let leased: bool = tx
         .statement("SELECT EXISTS (SELECT 1 FROM tasks WHERE job = ?1 AND state = 'leased')")?
         .query_row([job.seq], |row| row.get(0))?;
     // Who waits for the job is woken here; the answer of a cancel has no place to say so, and the
@@ -53,7 +54,9 @@ fn begin(tx: &Tx<'_>, mut job: rows::JobRow) -> Result<(), Fault> {
         return Ok(());
     }
     transition::count_published(tx, &job)?;
-    if let Some(to) = TaskTransition::Cancel.apply(TaskState::Queued, job.state) {
+    if let Some(to) = TaskTransition::Cancel.apply(TaskState::Queued, job.state)
+        && !(leased && mutant::on(Mutant::CancelForgetsSecondTask))
+    {
         let cancelled = tx.run(
             "UPDATE tasks SET state = ?2, standing = '' WHERE job = ?1 AND state = 'queued'",
             params![job.seq, to.as_str()],

@@ -13,10 +13,11 @@ use super::rows::{self, count};
 use super::tx::Tx;
 use crate::adapters::sqlite::Write;
 use crate::job::{JobId, QueueName, TaskRef};
+use crate::mutant::{self, Mutant};
 use crate::ports::{DispatchStore, DueTask, StoreError};
 
 /// P5: sent and unclaimed tasks of one queue.
-const WINDOW: u64 = 10_000;
+pub(super) const WINDOW: u64 = 10_000;
 /// A wake-up is sent again after this long, doubling with each time.
 const RESEND_MS: i64 = 60_000;
 /// The delay doubles up to 64 times of it: about an hour.
@@ -33,9 +34,16 @@ impl DispatchStore for JobStore {
         min_age: Duration,
     ) -> Result<Vec<DueTask>, StoreError> {
         let due_before = self.clock().boot_ms().saturating_sub(millis(min_age));
+        let window = self.window();
         self.read("due", move |connection| {
-            let room = WINDOW.saturating_sub(outstanding(connection, queue)?);
-            let limit = u64::try_from(limit).unwrap_or(WINDOW).min(room);
+            let mut sent = 0;
+            for counted in QueueName::ALL {
+                if counted == queue || mutant::on(Mutant::OneWindow) {
+                    sent += outstanding(connection, counted)?;
+                }
+            }
+            let room = window.saturating_sub(sent);
+            let limit = u64::try_from(limit).unwrap_or(window).min(room);
             due(connection, queue, limit, due_before)
         })
         .await

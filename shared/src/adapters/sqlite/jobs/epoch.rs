@@ -16,7 +16,7 @@ pub(super) fn keep(path: &Path, boot_id: &str) -> Result<(u64, i64), JobStoreErr
     raise(&connection, boot_id).map_err(JobStoreError::Epoch)
 }
 
-fn raise(connection: &Connection, boot_id: &str) -> rusqlite::Result<(u64, i64)> {
+pub(super) fn raise(connection: &Connection, boot_id: &str) -> rusqlite::Result<(u64, i64)> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let raised = connection.execute(
         "UPDATE meta SET epoch = epoch + 1, boot_id = ?1 WHERE one = 1 AND boot_id <> ?1",

@@ -8,7 +8,8 @@ use super::rows::{self, JobRow, TaskRow, int};
 use super::transition::{self, Ended};
 use super::tx::Tx;
 use super::{ledger, report};
-use crate::job::{Backoff, Failure, JobError, Lease, TaskState, TaskTransition};
+use crate::job::{Backoff, Failure, JobError, JobState, Lease, TaskState, TaskTransition};
+use crate::mutant::{self, Mutant};
 use crate::ports::{Finished, Outcome, ParkCondition, Published};
 
 /// What a try to write an outcome led to.
@@ -29,12 +30,15 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
     let Some((mut job, task)) = rows::job_and_task(tx, lease.task)? else {
         return Ok(Tried::Written(lost));
     };
-    let ours =
-        task.state == TaskState::Leased && task.token == lease.token && task.nonce == Some(lease.nonce);
-    let Some(to) = transition_of(outcome)
-        .apply(task.state, job.state)
-        .filter(|_| ours)
-    else {
+    let fenced =
+        (task.token, task.nonce) == (lease.token, Some(lease.nonce)) || mutant::on(Mutant::SkipFence);
+    let ours = task.state == TaskState::Leased && fenced;
+    let seen = if forgets_cancel(outcome) {
+        JobState::Running
+    } else {
+        job.state
+    };
+    let Some(to) = transition_of(outcome).apply(task.state, seen).filter(|_| ours) else {
         return Ok(Tried::Written(lost));
     };
     if to.is_terminal() && !flushed {
@@ -70,6 +74,15 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
         job: Some(job.state),
         woke,
     }))
+}
+
+/// P14: no way out of a lease does.
+fn forgets_cancel(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Failed { .. } => mutant::on(Mutant::CancelForgetsBackOff),
+        Outcome::Park(_) => mutant::on(Mutant::CancelForgetsPark),
+        Outcome::Published(_) | Outcome::Reported(_) | Outcome::HandBack(_) => false,
+    }
 }
 
 const fn transition_of(outcome: &Outcome) -> TaskTransition {

@@ -1,6 +1,6 @@
 //! Signs of life: leases are extended ahead of all other writes (P9), progress is shown at most once a second.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use rusqlite::params;
 
@@ -16,7 +16,7 @@ const PROGRESS_EVERY_MS: i64 = 1000;
 
 /// One outcome for each beat.
 pub(super) fn heartbeat(tx: &Tx<'_>, beats: &[Heartbeat]) -> Result<Vec<HeartbeatOutcome>, Fault> {
-    let mut progressed = HashSet::new();
+    let mut progressed = BTreeSet::new();
     let mut outcomes = Vec::with_capacity(beats.len());
     for beat in beats {
         outcomes.push(beat_one(tx, beat, &mut progressed)?);
@@ -27,7 +27,11 @@ pub(super) fn heartbeat(tx: &Tx<'_>, beats: &[Heartbeat]) -> Result<Vec<Heartbea
     Ok(outcomes)
 }
 
-fn beat_one(tx: &Tx<'_>, beat: &Heartbeat, progressed: &mut HashSet<i64>) -> Result<HeartbeatOutcome, Fault> {
+fn beat_one(
+    tx: &Tx<'_>,
+    beat: &Heartbeat,
+    progressed: &mut BTreeSet<i64>,
+) -> Result<HeartbeatOutcome, Fault> {
     let Some(job) = rows::job_by_id(tx, beat.lease.task.job)? else {
         return Ok(HeartbeatOutcome::Lost);
     };

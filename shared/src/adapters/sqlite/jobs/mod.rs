@@ -13,6 +13,8 @@ mod health;
 mod heartbeat;
 mod ledger;
 mod list;
+#[cfg(feature = "testing")]
+mod memory;
 mod options;
 mod parked;
 mod read;
@@ -58,6 +60,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     options: JobStoreOptions,
     epoch: u64,
+    /// P5: sent and unclaimed tasks of one queue.
+    window: u64,
     committed: watch::Sender<i64>,
     condition: Condition,
 }
@@ -82,6 +86,7 @@ impl JobStore {
                 clock,
                 options,
                 epoch,
+                window: dispatch::WINDOW,
                 committed: watch::Sender::new(last_change),
                 condition,
             }),
@@ -105,6 +110,10 @@ impl JobStore {
 
     fn kept_epoch(&self) -> u64 {
         self.shared.epoch
+    }
+
+    fn window(&self) -> u64 {
+        self.shared.window
     }
 
     fn condition(&self) -> &Condition {

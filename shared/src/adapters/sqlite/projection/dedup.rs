@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::event::EventId;
+use crate::mutant::{self, Mutant};
 use crate::ports::FoldEvent;
 
 /// The events that were not counted before, each once: of equal ids the first of the batch. They count as counted now.
@@ -16,9 +17,15 @@ pub(super) fn take_new<'a>(
     file: &Connection,
     events: &'a [FoldEvent],
 ) -> rusqlite::Result<Vec<&'a FoldEvent>> {
+    if mutant::on(Mutant::DropDeduplication) {
+        return Ok(events.iter().collect());
+    }
     let mut ordinals: BTreeMap<Uuid, Vec<(i64, usize)>> = BTreeMap::new();
     let mut hashes = Vec::new();
     for (place, event) in events.iter().enumerate() {
+        if mutant::met_before(Mutant::KeepMemoryOverRollback, &event.id) {
+            continue;
+        }
         match &event.id {
             EventId::Ordinal { root, ordinal } => match i64::try_from(*ordinal) {
                 // The end of the range must be a number too.

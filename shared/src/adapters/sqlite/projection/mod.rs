@@ -5,6 +5,8 @@ mod fault;
 mod fold;
 mod health;
 mod lease;
+#[cfg(feature = "testing")]
+mod memory;
 mod places;
 mod position;
 mod report;
@@ -14,11 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use self::fault::Fault;
 use self::health::ProjectionHealth;
 use super::{OpenError, ReadError, Reader, Schema, Write, Writer};
 use crate::job::{Report, WorkerId};
+use crate::mutant::{self, Mutant};
 use crate::ports::{
     Clock, ComponentHealth, FoldEvent, FoldOutcome, FoldPosition, Health, Projection, ProjectionError,
     ProjectorLease, QuarantineRecord, ReportQuery,
@@ -110,11 +114,20 @@ impl Projection for ProjectionStore {
         quarantine: Vec<QuarantineRecord>,
     ) -> Result<FoldOutcome, ProjectionError> {
         let lease = lease.clone();
+        let offsets_first = mutant::on(Mutant::CommitOffsetsFirst);
+        if offsets_first {
+            let (from, to) = (from.clone(), to.clone());
+            let advance = move |file: &Connection| position::advance(file, &from, &to);
+            let advanced = self.writer.write(Write::relaxed("fold"), advance).await;
+            self.answer("fold", advanced)?;
+        }
         let result = self
             .writer
             .write(Write::relaxed("fold"), move |file| {
                 lease::check(file, &lease)?;
-                position::advance(file, &from, &to)?;
+                if !offsets_first {
+                    position::advance(file, &from, &to)?;
+                }
                 position::put_aside(file, &quarantine)?;
                 Ok(fold::fold(file, &events)?)
             })
@@ -123,10 +136,12 @@ impl Projection for ProjectionStore {
     }
 
     async fn report(&self, query: ReportQuery) -> Result<Report, ProjectionError> {
-        let result = self
-            .reader
-            .read(move |file| Ok(report::report(file, &query)?))
-            .await;
+        let again = mutant::on(Mutant::TwoSnapshots).then(|| query.clone());
+        let read = |query| self.reader.read(move |file| Ok(report::report(file, &query)?));
+        let mut result = read(query).await;
+        if let (Some(query), Ok(report)) = (again, &mut result) {
+            report.as_of = self.answer("report", read(query).await)?.as_of;
+        }
         self.answer("report", result)
     }
 

@@ -1,0 +1,71 @@
+//! What clients asked for and what they were told.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use shared::job::{JobId, JobView, ReportRequest};
+use shared::ports::PartitionEnd;
+
+#[derive(Default)]
+pub(super) struct Ledger(Mutex<BTreeMap<JobId, Entry>>);
+
+/// One job as its client knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) asked: Asked,
+    /// Whether a client was told that it was accepted.
+    pub(super) accepted: bool,
+    /// The job as it was first seen ended.
+    pub(super) ended: Option<JobView>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Asked {
+    /// The ids under which its events must stand in the log.
+    Submit { event_ids: Vec<String> },
+    Report {
+        request: ReportRequest,
+        /// The log's ends when it was asked for: a fresh report includes them.
+        ends: Vec<PartitionEnd>,
+    },
+}
+
+impl Ledger {
+    pub(super) fn ask(&self, id: JobId, asked: Asked) {
+        let entry = Entry {
+            asked,
+            accepted: false,
+            ended: None,
+        };
+        self.inside().insert(id, entry);
+    }
+
+    pub(super) fn accept(&self, id: JobId) {
+        self.inside().entry(id).and_modify(|entry| entry.accepted = true);
+    }
+
+    pub(super) fn accepted(&self) -> Vec<JobId> {
+        let inside = self.inside();
+        let accepted = inside.iter().filter(|(_, entry)| entry.accepted);
+        accepted.map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn get(&self, id: JobId) -> Option<Entry> {
+        self.inside().get(&id).cloned()
+    }
+
+    /// Keeps the first sight of an ended job; returns an earlier one.
+    pub(super) fn saw_end(&self, job: &JobView) -> Option<JobView> {
+        let mut inside = self.inside();
+        let entry = inside.get_mut(&job.id)?;
+        if entry.ended.is_some() {
+            return entry.ended.clone();
+        }
+        entry.ended = Some(job.clone());
+        None
+    }
+
+    fn inside(&self) -> MutexGuard<'_, BTreeMap<JobId, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -238,24 +238,35 @@ impl Scenario {
     async fn end_well(&mut self) {
         self.clients.close();
         self.clients.wait().await;
+        if !self.all_ended(None).await {
+            return;
+        }
         tokio::time::sleep(LAST_RECORDS).await;
         let last = self.ask_report(ReportRequest::default());
-        let ended = self.until(HEALED_WITHIN, |world| {
-            let jobs = world.states.jobs();
-            let last = jobs.iter().any(|(id, _)| *id == last);
-            last && jobs.iter().all(|(_, state)| state.is_terminal())
-        });
-        if !ended.await {
-            let open = self.world.states.open_work();
-            self.world
-                .history
-                .violate("every job ends", || format!("these did not: {open}"));
+        if !self.all_ended(Some(last)).await {
             return;
         }
         for (id, _) in self.world.states.jobs() {
             client::look(&self.world, &self.front.process(), id).await;
         }
         self.judge();
+    }
+
+    /// Whether every job ends in time, and this one has been among them.
+    async fn all_ended(&self, last: Option<JobId>) -> bool {
+        let ended = self.until(HEALED_WITHIN, |world| {
+            let jobs = world.states.jobs();
+            let known = last.is_none_or(|last| jobs.iter().any(|(id, _)| *id == last));
+            known && jobs.iter().all(|(_, state)| state.is_terminal())
+        });
+        let ended = ended.await;
+        if !ended {
+            let open = self.world.states.open_work();
+            self.world
+                .history
+                .violate("every job ends", || format!("these did not: {open}"));
+        }
+        ended
     }
 
     fn judge(&self) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::job::{Backoff, QueueName, Role};
+use shared::ports::Attendance;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +14,7 @@ use crate::log_state::LogState;
 use crate::ports::{CrewPorts, CrewSettings};
 use crate::project::Projector;
 use crate::rescue::Rescuer;
+use crate::solitude::Solitude;
 
 /// The services of one process.
 pub struct Crew {
@@ -35,13 +37,17 @@ impl Crew {
         if settings.embedded {
             void_leases(&ports, &shutdown).await;
         }
+        // P13: let go only by a clean stop.
+        let _present = attend(&ports, &settings).await;
         // Leases are held until the last attempt has written its outcome.
         let attempts_ended = CancellationToken::new();
         let heart = Heart::new(Arc::clone(&ports.attempts), settings.lease / 3);
         let beating = tokio::spawn(Arc::clone(&heart).run(attempts_ended.clone()));
         let services = TaskTracker::new();
+        let solitude = Arc::new(Solitude::new(Arc::clone(&ports.attempts)));
         for role in &settings.roles {
-            let executor = Executor::new(&ports, Arc::clone(&heart), &log_state, shutdown.clone());
+            let solitude = Arc::clone(&solitude);
+            let executor = Executor::new(&ports, Arc::clone(&heart), &log_state, solitude, shutdown.clone());
             services.spawn(Consumer::new(*role, &ports, &settings, executor).run(shutdown.clone()));
         }
         if settings.roles.contains(&Role::UserStats) {
@@ -56,6 +62,20 @@ impl Crew {
                 error = &error as &dyn std::error::Error,
                 "the heartbeats ended badly"
             );
+        }
+    }
+}
+
+/// Without it a death of this process is not noticed, and its tasks are done again all the same.
+async fn attend(ports: &CrewPorts, settings: &CrewSettings) -> Option<Box<dyn Attendance>> {
+    match ports.rescue.attend(&settings.worker).await {
+        Ok(present) => Some(present),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a death of this process would not be noticed"
+            );
+            None
         }
     }
 }

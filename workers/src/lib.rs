@@ -17,4 +17,5 @@ pub mod ports;
 pub mod process;
 mod project;
 mod rescue;
+mod solitude;
 mod wake;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::dispatch::DispatchHandle;
 use shared::job::{Role, WorkerId};
 use shared::ports::{
-    AcceptStore, AttemptStore, Clock, EventLog, JobQueue, JobReader, Projection, RescueStore,
+    AcceptStore, AttemptStore, Clock, EventLog, JobQueue, JobReader, Projection, RescueStore, RetentionStore,
 };
 
 /// What the services work with.
@@ -18,6 +18,8 @@ pub struct CrewPorts {
     pub attempts: Arc<dyn AttemptStore>,
     /// Repairs.
     pub rescue: Arc<dyn RescueStore>,
+    /// Removes what is past its retention.
+    pub retention: Arc<dyn RetentionStore>,
     /// Reads jobs that a report waits for.
     pub reader: Arc<dyn JobReader>,
     /// Wake-ups.

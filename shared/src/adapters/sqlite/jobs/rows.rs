@@ -28,6 +28,8 @@ pub(super) struct TaskRow {
     pub(super) nonce: Option<i64>,
     pub(super) attempts: u32,
     pub(super) failures: u32,
+    pub(super) deaths: u32,
+    pub(super) alone: bool,
 }
 
 const JOB: &str = "SELECT seq, kind, state, open_tasks, succeeded_tasks, failed_tasks, rejected FROM jobs";
@@ -58,7 +60,8 @@ fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
 
 pub(super) fn task(tx: &Tx<'_>, job: i64, no: u32) -> Result<Option<TaskRow>, Fault> {
     tx.statement(
-        "SELECT no, queue, state, token, nonce, attempts, failures FROM tasks WHERE job = ?1 AND no = ?2",
+        "SELECT no, queue, state, token, nonce, attempts, failures, deaths, alone
+         FROM tasks WHERE job = ?1 AND no = ?2",
     )?
     .query_row(params![job, no], |row| Ok(task_row(row)))
     .optional()?
@@ -74,6 +77,8 @@ fn task_row(row: &Row<'_>) -> Result<TaskRow, Fault> {
         nonce: row.get(4)?,
         attempts: row.get(5)?,
         failures: row.get(6)?,
+        deaths: row.get(7)?,
+        alone: row.get(8)?,
     })
 }
 

@@ -62,7 +62,7 @@ pub enum ImportFormat {
 #[derive(Clone, Debug)]
 pub struct Submitted {
     /// The job as it is now.
-    pub job: JobView,
+    pub job: Box<JobView>,
     /// Whether an earlier request with the same key had made it.
     pub replayed: bool,
 }
@@ -257,10 +257,7 @@ impl Submitter {
             RetryOutcome::Made(job) => {
                 tracing::info!(job.id = %job.id, job.retry_of = %of, "job retried");
                 self.dispatch.nudge(job.request.kind().queue());
-                Retried::Submitted(Submitted {
-                    job: *job,
-                    replayed: false,
-                })
+                Retried::Submitted(Submitted { job, replayed: false })
             }
             RetryOutcome::KeyKept(kept) => Retried::Submitted(self.replay_of(kept, key.as_ref()).await?),
             RetryOutcome::NotEnded(_) => Retried::NotEnded,
@@ -290,10 +287,7 @@ impl Submitter {
             return Err(Refusal::new(RefusalCode::KeyReused, detail));
         }
         match self.reader.job(kept.job, ROWS_MAX).await? {
-            JobLookup::Found(job) => Ok(Submitted {
-                job: *job,
-                replayed: true,
-            }),
+            JobLookup::Found(job) => Ok(Submitted { job, replayed: true }),
             JobLookup::Gone | JobLookup::Unknown => Err(Refusal::new(
                 RefusalCode::Gone,
                 "the job that this Idempotency-Key made has been removed",
@@ -390,10 +384,7 @@ impl Submitter {
             Ok(Accepted::Made(job)) => {
                 tracing::info!(job.id = %id, job.kind = %kind, events, rejected, "job accepted");
                 self.dispatch.nudge(kind.queue());
-                Ok(Submitted {
-                    job: *job,
-                    replayed: false,
-                })
+                Ok(Submitted { job, replayed: false })
             }
             Ok(Accepted::KeyKept(kept)) => {
                 self.discard(id, upload).await;

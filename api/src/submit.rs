@@ -2,6 +2,7 @@
 
 mod key;
 mod receive;
+mod replay;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -17,22 +18,21 @@ use shared::dispatch::DispatchHandle;
 use shared::event::{Fault, FaultCode, clean};
 use shared::job::{JobId, JobKind, JobRequest, JobView, ReportRequest, SubmitOrigin};
 use shared::ports::{
-    AcceptStore, Accepted, Clock, JobControl, JobLookup, JobReader, KeptKey, KeyUse, NewJob, NewRetry,
-    NewTask, RetryOutcome, StoreError, UploadId,
+    AcceptStore, Accepted, Clock, JobControl, JobReader, KeyUse, NewJob, NewRetry, NewTask, RetryOutcome,
+    StoreError, UploadId,
 };
 use shared::sample::sample_user;
 use shared::wire::TraceContext;
 
+use self::key::Desk;
 pub use self::key::RequestKey;
-use self::key::{Desk, Turn};
+use self::replay::Opened;
 use self::staging::Staging;
 use crate::intake::{invalid, read_events, read_report};
 use crate::refusal::{Refusal, RefusalCode};
 
 /// How many sample users one request can ask for.
 const SAMPLE_COUNTS: RangeInclusive<u32> = 1..=100_000;
-/// Rows of a report that a job holds.
-const ROWS_MAX: usize = 1_000;
 
 /// Bounds of what a request may hold.
 #[derive(Clone, Debug)]
@@ -89,14 +89,6 @@ pub struct Submitter {
     clock: Arc<dyn Clock>,
     limits: IntakeLimits,
     desk: Desk,
-}
-
-/// How far the key of a request has brought it.
-enum Opened<'d> {
-    /// Another request with the key had made this job.
-    Replay(Submitted),
-    /// The request is to be carried out, while it holds its turn.
-    Go(Option<KeyUse>, Option<Turn<'d>>),
 }
 
 impl Submitter {
@@ -264,41 +256,6 @@ impl Submitter {
             RetryOutcome::Unknown => Retried::Unknown,
             RetryOutcome::Gone => Retried::Gone,
         })
-    }
-
-    /// Brings a request with a complete body as far as its key allows.
-    async fn open(&self, key: Option<RequestKey>, body: &Bytes) -> Result<Opened<'_>, Refusal> {
-        let Some(mut key) = key else {
-            return Ok(Opened::Go(None, None));
-        };
-        key.update(body);
-        let used = key.into_use();
-        let turn = self.desk.take(&used.key).await?;
-        Ok(match self.store.key(&used.key).await? {
-            Some(kept) => Opened::Replay(self.replay(kept, &used).await?),
-            None => Opened::Go(Some(used), Some(turn)),
-        })
-    }
-
-    /// The job that the key stands for, as it is now.
-    async fn replay(&self, kept: KeptKey, used: &KeyUse) -> Result<Submitted, Refusal> {
-        if kept.request != used.request {
-            let detail = "this Idempotency-Key was used for another request; use a new key for a new request";
-            return Err(Refusal::new(RefusalCode::KeyReused, detail));
-        }
-        match self.reader.job(kept.job, ROWS_MAX).await? {
-            JobLookup::Found(job) => Ok(Submitted { job, replayed: true }),
-            JobLookup::Gone | JobLookup::Unknown => Err(Refusal::new(
-                RefusalCode::Gone,
-                "the job that this Idempotency-Key made has been removed",
-            )),
-        }
-    }
-
-    /// A key that another process used between our look and our commit.
-    async fn replay_of(&self, kept: KeptKey, used: Option<&KeyUse>) -> Result<Submitted, Refusal> {
-        let used = used.expect("only a request with a key finds it used");
-        self.replay(kept, used).await
     }
 
     fn staging(&self) -> Staging<'_> {

@@ -100,7 +100,7 @@ fn jobs_past_their_retention_are_removed_and_remembered_for_a_while() {
         let started = std::time::Instant::now();
         while census.get(&format!("/jobs/{id}")).status != status {
             assert!(started.elapsed() < BOUND, "it is never {status}");
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
         }
     }
     assert_eq!(census.report(&json!({}))["events"], 5);

@@ -14,6 +14,7 @@ use crate::log_state::LogState;
 use crate::ports::{CrewPorts, CrewSettings};
 use crate::project::Projector;
 use crate::rescue::Rescuer;
+use crate::service::keep_running;
 use crate::solitude::Solitude;
 
 /// The services of one process.
@@ -45,15 +46,24 @@ impl Crew {
         let beating = tokio::spawn(Arc::clone(&heart).run(attempts_ended.clone()));
         let services = TaskTracker::new();
         let solitude = Arc::new(Solitude::new(Arc::clone(&ports.attempts)));
-        for role in &settings.roles {
-            let solitude = Arc::clone(&solitude);
-            let executor = Executor::new(&ports, Arc::clone(&heart), &log_state, solitude, shutdown.clone());
-            services.spawn(Consumer::new(*role, &ports, &settings, executor).run(shutdown.clone()));
+        for role in settings.roles.clone() {
+            let (ports, settings, heart) = (ports.clone(), settings.clone(), Arc::clone(&heart));
+            let (log_state, solitude, stop) = (log_state.clone(), Arc::clone(&solitude), shutdown.clone());
+            let begin = move || {
+                let heart = Arc::clone(&heart);
+                let executor = Executor::new(&ports, heart, &log_state, Arc::clone(&solitude), stop.clone());
+                Consumer::new(role, &ports, &settings, executor).run(stop.clone())
+            };
+            services.spawn(keep_running(role.as_str(), shutdown.clone(), begin));
         }
         if settings.roles.contains(&Role::UserStats) {
-            services.spawn(Projector::new(&ports, &settings, log_state).run(shutdown.clone()));
+            let (ports, settings, stop) = (ports.clone(), settings.clone(), shutdown.clone());
+            let begin = move || Projector::new(&ports, &settings, log_state.clone()).run(stop.clone());
+            services.spawn(keep_running("projector", shutdown.clone(), begin));
         }
-        services.spawn(Rescuer::new(&ports, &settings).run(shutdown));
+        let stop = shutdown.clone();
+        let begin = move || Rescuer::new(&ports, &settings).run(stop.clone());
+        services.spawn(keep_running("rescuer", shutdown, begin));
         services.close();
         services.wait().await;
         attempts_ended.cancel();

@@ -117,7 +117,7 @@ fn claimed(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, lease: Lease) -> Result<Cl
         parked: parked
             .map(|parked| rows::json("tasks.parked", &parked))
             .transpose()?,
-        trace: rows::trace(&trace)?,
+        trace: rows::trace(&trace),
     })
 }
 

@@ -32,8 +32,8 @@ pub(super) fn lapse(
         .collect::<Result<_, _>>()?;
     let mut rescued = Rescued::default();
     for (job, no) in lapsed {
-        let mut job = rows::job_by_seq(tx, job)?;
-        if let Some(task) = rows::task(tx, job.seq, no)? {
+        let read = rows::job_by_seq(tx, job).and_then(|job| Ok((rows::task(tx, job.seq, no)?, job)));
+        if let Some((Some(task), mut job)) = rows::readable("rescue_lapsed", read)? {
             let died = presence.is_some_and(|presence| has_died(tx, &job, &task, presence));
             lapse_one(tx, &mut job, &task, died, &mut rescued)?;
         }

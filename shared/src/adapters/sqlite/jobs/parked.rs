@@ -29,11 +29,14 @@ pub(super) fn parked(connection: &Connection) -> Result<Vec<(TaskRef, Vec<Partit
                 job: JobId(Uuid::from_bytes(row.get(0)?)),
                 task: row.get(1)?,
             };
-            let left: Parked = rows::json("tasks.parked", &row.get::<_, String>(2)?)?;
-            let bound = left
-                .bound
-                .ok_or_else(|| Fault::corrupt("tasks.parked without a bound", task))?;
-            parked.push((task, bound));
+            let left = row.get::<_, String>(2)?;
+            let bound = rows::json("tasks.parked", &left).and_then(|left: Parked| {
+                left.bound
+                    .ok_or_else(|| Fault::corrupt("tasks.parked without a bound", task))
+            });
+            if let Some(bound) = rows::readable("parked", bound)? {
+                parked.push((task, bound));
+            }
         }
     }
     Ok(parked)
@@ -106,8 +109,8 @@ pub(super) fn expire(tx: &Tx<'_>) -> Result<Rescued, Fault> {
     };
     let mut rescued = Rescued::default();
     for (job, no) in expired {
-        let job = rows::job_by_seq(tx, job)?;
-        if let Some(task) = rows::task(tx, job.seq, no)? {
+        let read = rows::job_by_seq(tx, job).and_then(|job| Ok((rows::task(tx, job.seq, no)?, job)));
+        if let Some((Some(task), job)) = rows::readable("expire_reports", read)? {
             fail(tx, job, &task, &error, &mut rescued)?;
         }
     }

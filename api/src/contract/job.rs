@@ -216,6 +216,8 @@ pub struct Links {
     /// The job itself.
     #[oai(rename = "self")]
     pub itself: String,
+    /// Its changes as server-sent events.
+    pub stream: String,
     /// Its whole result.
     pub result: Option<String>,
     /// The records that were refused.
@@ -232,6 +234,7 @@ impl Links {
         let below = |name: &str, possible: bool| possible.then(|| format!("{itself}/{name}"));
         let has_result = matches!(view.state, JobState::Succeeded | JobState::PartiallySucceeded);
         Self {
+            stream: format!("{itself}/stream"),
             result: below("result", has_result),
             rejects: below("rejects", view.progress.rejected > 0),
             cancel: below("cancel", !view.state.is_terminal()),

@@ -4,6 +4,7 @@
 
 mod etag;
 mod event;
+mod history;
 mod job;
 mod list;
 mod moment;
@@ -14,6 +15,7 @@ mod result;
 
 pub use etag::{EntityTag, SeenTags};
 pub use event::{EventAddress, SubmitBody, UserEvent};
+pub use history::{JobHistory, JobStep, JobStepKind};
 pub use job::{Job, JobAttempt, JobProgress, JobReceipt, JobStateName, Links, Shown};
 pub use list::{Cursor, CursorFault, JobList};
 pub use moment::Moment;

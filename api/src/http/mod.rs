@@ -21,6 +21,7 @@ mod result;
 mod retry;
 mod routes;
 mod state;
+mod stream;
 mod submit;
 mod surface;
 
@@ -34,4 +35,5 @@ pub(crate) use result::ResultApi;
 pub(crate) use retry::RetryApi;
 pub use routes::routes;
 pub use state::{ApiState, HttpOptions, RenderMetrics};
+pub(crate) use stream::StreamApi;
 pub(crate) use submit::SubmitApi;

@@ -1,7 +1,9 @@
 //! A job as callers see it. Absent members are absent, never `null`.
 
+use std::collections::BTreeMap;
+
 use poem_openapi::{Enum, Object};
-use shared::job::{Attempt, JobKind, JobState, JobView, Progress, Receipt};
+use shared::job::{Attempt, JobKind, JobState, JobView, Labels, Progress, Receipt};
 use uuid::Uuid;
 
 use super::{Moment, Problem, ReportResult, integer};
@@ -18,6 +20,8 @@ pub struct Job {
     pub state: JobStateName,
     /// Starts at 1 and rises with each visible change.
     pub revision: i64,
+    /// What its caller called it.
+    pub labels: Option<BTreeMap<String, String>>,
     /// The job that this one repeats.
     pub retry_of: Option<Uuid>,
     /// When it was accepted.
@@ -63,6 +67,7 @@ impl Job {
             kind: kind.as_str().to_owned(),
             state: view.state.into(),
             revision: integer(view.revision),
+            labels: (!view.labels.is_empty()).then(|| owned(&view.labels)),
             retry_of: view.retry_of.map(|id| id.0),
             created_at: Moment(view.created_at),
             started_at: view.started_at.map(Moment),
@@ -79,6 +84,13 @@ impl Job {
             links: Links::new(view, public_url),
         }
     }
+}
+
+fn owned(labels: &Labels) -> BTreeMap<String, String> {
+    let labels = labels.iter();
+    labels
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// The state of a job.

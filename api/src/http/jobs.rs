@@ -11,7 +11,7 @@ use shared::job::JobFilter;
 
 use super::delete::{JobDelete, delete};
 use super::problem::{HttpProblem, found};
-use super::query::{JobRef, preferred_wait};
+use super::query::{JobRef, preferred_wait, wanted_labels};
 use super::state::ApiState;
 use crate::contract::{Bounded, Cursor, Job, JobList, JobStateName, Moment, SeenTags};
 use crate::openapi::Tag;
@@ -96,6 +96,8 @@ impl JobsApi {
         /// Only jobs in these states; may be repeated.
         #[oai(name = "state")]
         states: Query<Option<Vec<JobStateName>>>,
+        /// Only jobs with this label, as `key:value`; may be repeated, then all of them.
+        label: Query<Option<Vec<String>>>,
         /// Only jobs accepted at this time or later.
         created_from: Query<Option<Moment>>,
         /// Only jobs accepted before this time.
@@ -108,6 +110,7 @@ impl JobsApi {
         let filter = JobFilter {
             kinds: kind.0.unwrap_or_default(),
             states: states.0.unwrap_or_default().into_iter().map(Into::into).collect(),
+            labels: wanted_labels(label.0.as_deref())?,
             created_from: created_from.0.map(|moment| moment.0),
             created_to: created_to.0.map(|moment| moment.0),
         };

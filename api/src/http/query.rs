@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use poem_openapi::registry::MetaSchemaRef;
 use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
-use shared::job::JobId;
+use shared::job::{JobId, Label, LabelFault, Labels};
 use uuid::Uuid;
 
 use super::problem::{HttpProblem, unknown_job};
@@ -49,6 +49,29 @@ impl ParseFromParameter for JobRef {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
         Ok(Self(value.parse().ok()))
     }
+}
+
+/// The labels of a job to be made, each as `key:value`.
+///
+/// # Errors
+/// `400 bad_parameter` with the first fault.
+pub(super) fn labels(texts: Option<&[String]>) -> Result<Labels, HttpProblem> {
+    let texts = texts.unwrap_or_default().iter().map(String::as_str);
+    Labels::read(texts).map_err(|fault| HttpProblem::parameter("label", &fault.to_string()))
+}
+
+/// The labels that a job must have to be found.
+///
+/// # Errors
+/// `400 bad_parameter` with the first fault.
+pub(super) fn wanted_labels(texts: Option<&[String]>) -> Result<Vec<Label>, HttpProblem> {
+    let labels = texts.unwrap_or_default().iter().map(|text| text.parse());
+    let labels: Result<Vec<_>, LabelFault> = labels.collect();
+    match labels {
+        Ok(labels) if labels.len() > Labels::MAX => Err(LabelFault::TooMany),
+        other => other,
+    }
+    .map_err(|fault| HttpProblem::parameter("label", &fault.to_string()))
 }
 
 /// The media type that an `Accept` wants most of those on offer; the first on offer when it names none.

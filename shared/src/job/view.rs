@@ -1,6 +1,6 @@
 //! A job as it is read back: everything a representation needs, free of HTTP.
 
-use super::{Attempt, JobError, JobId, JobRequest, JobState, Progress, Receipt, Report};
+use super::{Attempt, JobError, JobId, JobRequest, JobState, Label, Labels, Progress, Receipt, Report};
 use crate::time::Timestamp;
 
 /// A snapshot of one job.
@@ -18,6 +18,8 @@ pub struct JobView {
     pub revision: u64,
     /// The job that this one repeats.
     pub retry_of: Option<JobId>,
+    /// What its caller called it.
+    pub labels: Labels,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When its first task was first claimed.
@@ -45,6 +47,8 @@ pub struct JobFilter {
     pub kinds: Vec<String>,
     /// Any of these states.
     pub states: Vec<JobState>,
+    /// All of these labels.
+    pub labels: Vec<Label>,
     /// Accepted at this time or later.
     pub created_from: Option<Timestamp>,
     /// Accepted before this time.

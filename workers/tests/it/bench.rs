@@ -11,7 +11,9 @@ use shared::adapters::sqlite::projection::ProjectionStore;
 use shared::adapters::system::SystemClock;
 use shared::dispatch::DispatchHandle;
 use shared::event::{Address, CleanEvent, CleanUser};
-use shared::job::{JobId, JobKind, JobRequest, JobView, Report, ReportRequest, SubmitOrigin, SubmitRequest};
+use shared::job::{
+    JobId, JobKind, JobRequest, JobView, Labels, Report, ReportRequest, SubmitOrigin, SubmitRequest,
+};
 use shared::ports::{AcceptStore, ChangeFeed, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask};
 use shared::time::Timestamp;
 use shared::wire::{StoredEvent, TraceContext};
@@ -185,6 +187,7 @@ impl Bench {
             chunks,
             rejects: Vec::new(),
             upload: None,
+            labels: Labels::default(),
             key: None,
             trace: TraceContext::generate(),
         };

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use shared::dispatch::DispatchHandle;
 use shared::event::{Fault, FaultCode, clean};
-use shared::job::{JobId, JobKind, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin};
+use shared::job::{JobId, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin};
 use shared::ports::{
     AcceptStore, Accepted, Clock, JobControl, JobReader, KeyUse, NewJob, NewRetry, NewTask, RetryOutcome,
     StoreError, UploadId,
@@ -201,24 +201,20 @@ impl Submitter {
         };
         let mut request = read_report(&body)?;
         self.check_awaited(&mut request).await?;
-        let job = NewJob {
-            id: JobId::generate(),
-            request: JobRequest::Report(request),
-            created_at: self.clock.wall(),
-            received: 0,
-            rejected: 0,
-            tasks: vec![NewTask {
-                queue: JobKind::Report.queue(),
-                events: 0,
-            }],
-            chunks: Vec::new(),
-            rejects: Vec::new(),
-            upload: None,
-            labels: envelope.labels,
-            key,
-            trace: envelope.trace,
+        let request = JobRequest::Report(request);
+        self.accept(self.without_input(request, key, envelope)).await
+    }
+
+    /// `POST /jobs/cancel` and `POST /jobs/retry`.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn bulk(&self, request: JobRequest, mut envelope: Envelope) -> Result<Submitted, Refusal> {
+        let (key, _turn) = match self.open(envelope.key.take(), &Bytes::new()).await? {
+            Opened::Replay(submitted) => return Ok(submitted),
+            Opened::Go(key, turn) => (key, turn),
         };
-        self.accept(job).await
+        self.accept(self.without_input(request, key, envelope)).await
     }
 
     /// `POST /jobs/{id}/retry`.
@@ -253,6 +249,24 @@ impl Submitter {
             RetryOutcome::Unknown => Retried::Unknown,
             RetryOutcome::Gone => Retried::Gone,
         })
+    }
+
+    fn without_input(&self, request: JobRequest, key: Option<KeyUse>, envelope: Envelope) -> NewJob {
+        let queue = request.kind().queue();
+        NewJob {
+            id: JobId::generate(),
+            request,
+            created_at: self.clock.wall(),
+            received: 0,
+            rejected: 0,
+            tasks: vec![NewTask { queue, events: 0 }],
+            chunks: Vec::new(),
+            rejects: Vec::new(),
+            upload: None,
+            labels: envelope.labels,
+            key,
+            trace: envelope.trace,
+        }
     }
 
     fn staging(&self) -> Staging<'_> {

@@ -14,7 +14,7 @@ use super::{Moment, Problem, ReportResult, integer};
 pub struct Job {
     /// The job's id.
     pub id: Uuid,
-    /// `submit` or `report`; more may come.
+    /// `submit`, `report`, `cancel` or `retry`; more may come.
     pub kind: String,
     /// Where the job stands.
     pub state: JobStateName,
@@ -34,6 +34,8 @@ pub struct Job {
     pub expires_at: Option<Moment>,
     /// Counts of a submit.
     pub progress: Option<JobProgress>,
+    /// What a bulk job did.
+    pub bulk: Option<JobBulk>,
     /// Where the events of a submit stand in the log, one for each partition; absent in lists.
     pub receipts: Option<Vec<JobReceipt>>,
     /// The last ten attempts, oldest first; absent in lists.
@@ -74,6 +76,7 @@ impl Job {
             ended_at: view.ended_at.map(Moment),
             expires_at: view.expires_at.map(Moment),
             progress: of_submit.then(|| view.progress.into()),
+            bulk: kind.is_bulk().then(|| JobBulk::from(view.progress)),
             receipts: (of_submit && whole).then(|| view.receipts.iter().map(JobReceipt::from).collect()),
             attempts: whole.then(|| view.attempts.iter().map(JobAttempt::from).collect()),
             report: view.report.as_ref().map(|report| match shown {
@@ -155,6 +158,24 @@ impl From<Progress> for JobProgress {
             received: integer(progress.received),
             rejected: integer(progress.rejected),
             published: integer(progress.published),
+        }
+    }
+}
+
+/// What a bulk job did to others.
+#[derive(Clone, Copy, Debug, Object)]
+pub struct JobBulk {
+    /// Jobs that the filter found; 0 before the end.
+    pub matched: i64,
+    /// Jobs that were cancelled or retried so far; a lower bound after a crash of a worker.
+    pub changed: i64,
+}
+
+impl From<Progress> for JobBulk {
+    fn from(progress: Progress) -> Self {
+        Self {
+            matched: integer(progress.received),
+            changed: integer(progress.published),
         }
     }
 }

@@ -16,7 +16,7 @@ mod result;
 pub use etag::{EntityTag, SeenTags};
 pub use event::{EventAddress, SubmitBody, UserEvent};
 pub use history::{JobHistory, JobStep, JobStepKind};
-pub use job::{Job, JobAttempt, JobProgress, JobReceipt, JobStateName, Links, Shown};
+pub use job::{Job, JobAttempt, JobBulk, JobProgress, JobReceipt, JobStateName, Links, Shown};
 pub use list::{Cursor, CursorFault, JobList};
 pub use moment::Moment;
 pub use number::{Bounded, MAX_INTEGER, integer};

@@ -7,11 +7,10 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
-use shared::job::JobFilter;
 
 use super::delete::{JobDelete, delete};
 use super::problem::{HttpProblem, found};
-use super::query::{JobRef, preferred_wait, wanted_labels};
+use super::query::{JobRef, filter, preferred_wait};
 use super::state::ApiState;
 use crate::contract::{Bounded, Cursor, Job, JobList, JobStateName, Moment, SeenTags};
 use crate::openapi::Tag;
@@ -107,13 +106,7 @@ impl JobsApi {
         /// `next` of the page before.
         cursor: Query<Option<String>>,
     ) -> poem::Result<Json<JobList>> {
-        let filter = JobFilter {
-            kinds: kind.0.unwrap_or_default(),
-            states: states.0.unwrap_or_default().into_iter().map(Into::into).collect(),
-            labels: wanted_labels(label.0.as_deref())?,
-            created_from: created_from.0.map(|moment| moment.0),
-            created_to: created_to.0.map(|moment| moment.0),
-        };
+        let filter = filter(kind.0, states.0, label.0.as_deref(), created_from.0, created_to.0)?;
         let before = match cursor.0.as_deref() {
             None => None,
             Some(text) => Some(

@@ -4,6 +4,7 @@
 
 mod accept;
 mod body;
+mod bulk;
 mod cancel;
 mod delete;
 mod docs;
@@ -25,6 +26,7 @@ mod stream;
 mod submit;
 mod surface;
 
+pub(crate) use bulk::BulkApi;
 pub(crate) use cancel::CancelApi;
 pub(crate) use import::ImportApi;
 pub(crate) use jobs::JobsApi;

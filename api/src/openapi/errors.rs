@@ -1,7 +1,7 @@
 //! Which problems each operation may answer with.
 
 /// Statuses by operation; every one may also fail with `500` and `503`.
-const PROBLEMS: [(&str, &[u16]); 12] = [
+const PROBLEMS: [(&str, &[u16]); 14] = [
     ("submitEvents", &[400, 409, 410, 413, 415, 422]),
     ("submitSamples", &[400, 409, 410, 422]),
     ("importEvents", &[400, 409, 410, 413, 415, 422]),
@@ -12,6 +12,8 @@ const PROBLEMS: [(&str, &[u16]); 12] = [
     ("getJobResult", &[400, 404, 409, 410]),
     ("listJobRejects", &[400, 404, 410]),
     ("cancelJob", &[400, 404, 409, 410]),
+    ("cancelJobs", &[400, 409, 410, 422]),
+    ("retryJobs", &[400, 409, 410, 422]),
     ("retryJob", &[400, 404, 409, 410, 422]),
     ("deleteJob", &[400, 404, 409, 410]),
 ];

@@ -9,7 +9,7 @@ use poem_openapi::{LicenseObject, OpenApiService, Tags};
 use serde_json::Value;
 
 use crate::http::{
-    CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, StreamApi, SubmitApi,
+    BulkApi, CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, StreamApi, SubmitApi,
 };
 
 /// Groups of operations.
@@ -34,12 +34,14 @@ pub(crate) type Api = (
     CancelApi,
     RetryApi,
     StreamApi,
+    BulkApi,
 );
 
 /// The endpoints of the specification.
 pub(crate) fn service() -> OpenApiService<Api, ()> {
     let api = (
         SubmitApi, ImportApi, ReportApi, JobsApi, ResultApi, RejectsApi, CancelApi, RetryApi, StreamApi,
+        BulkApi,
     );
     OpenApiService::new(api, "Census", env!("CARGO_PKG_VERSION"))
         .description(

@@ -114,3 +114,50 @@ fn a_label_finds_the_jobs_that_carry_it() {
         4
     );
 }
+
+#[test]
+fn all_jobs_that_match_are_cancelled_or_retried_by_one_request() {
+    let data = data_folder();
+    let census = Census::embedded(data.path());
+    let submit = census.post("/submit/100000?label=run:1").accepted();
+    let report = |label: &str| {
+        let path = format!("/report?label={label}");
+        census.post_json(&path, &json!({"after": [submit]})).accepted()
+    };
+    let (one, two) = (report("run:1"), report("run:2"));
+    let bulk = census.post("/jobs/cancel?kind=report&label=run:1").accepted();
+    let job = census.succeeded(&bulk);
+    assert_eq!(
+        (&job["kind"], &job["bulk"]),
+        (&json!("cancel"), &json!({"matched": 1, "changed": 1}))
+    );
+    assert!(job.get("progress").is_none(), "{job}");
+    assert_eq!(census.ended(&one)["state"], "cancelled");
+    let result = census.get(&format!("/jobs/{bulk}/result")).json();
+    assert_eq!(result, json!({"bulk": {"matched": 1, "changed": 1}}));
+    let again = census.post("/jobs/retry?state=cancelled").accepted();
+    assert_eq!(
+        census.succeeded(&again)["bulk"],
+        json!({"matched": 1, "changed": 1})
+    );
+    let list = census.get("/jobs?kind=report&label=run:1").json();
+    assert_eq!(list["jobs"][0]["retry_of"], one.as_str());
+    census.post("/jobs/cancel?kind=nonsense").accepted();
+    census
+        .post("/jobs/cancel?state=nonsense")
+        .problem(400, "bad_parameter");
+    let headers = [("idempotency-key", "k")];
+    let first = census
+        .post_with("/jobs/cancel?label=run:9", &headers, "")
+        .accepted();
+    assert_eq!(
+        census
+            .post_with("/jobs/cancel?label=run:9", &headers, "")
+            .accepted(),
+        first
+    );
+    census
+        .post_with("/jobs/cancel", &headers, "")
+        .problem(422, "key_reused");
+    census.post(&format!("/jobs/{two}/cancel"));
+}

@@ -22,6 +22,6 @@ pub use kind::{JobKind, QueueName, Role};
 pub use labels::{Label, LabelFault, Labels};
 pub use progress::{Progress, Receipt};
 pub use report::{PartitionOffset, Report, ReportRow};
-pub use request::{GroupBy, JobRequest, ReportRequest, SubmitOrigin, SubmitRequest};
+pub use request::{BulkRequest, GroupBy, JobRequest, ReportRequest, SubmitOrigin, SubmitRequest};
 pub use state::{JobState, JobTransition, TaskState, TaskTally, TaskTransition};
 pub use view::{JobFilter, JobView};

@@ -1,5 +1,7 @@
 //! A job as it is read back: everything a representation needs, free of HTTP.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Attempt, JobError, JobId, JobRequest, JobState, Label, Labels, Progress, Receipt, Report};
 use crate::time::Timestamp;
 
@@ -28,7 +30,7 @@ pub struct JobView {
     pub ended_at: Option<Timestamp>,
     /// When it may be purged; set at its end.
     pub expires_at: Option<Timestamp>,
-    /// Counts of a submit.
+    /// Counts of a submit; of a bulk job `received` counts the jobs that matched and `published` those changed.
     pub progress: Progress,
     /// One per partition, empty in lists.
     pub receipts: Vec<Receipt>,
@@ -41,7 +43,7 @@ pub struct JobView {
 }
 
 /// Which jobs a list shows; empty vectors and absent bounds do not restrict.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFilter {
     /// Any of these kinds, by name: an unknown kind finds nothing.
     pub kinds: Vec<String>,

@@ -12,7 +12,7 @@ use shared::adapters::system::SystemClock;
 use shared::dispatch::DispatchHandle;
 use shared::event::{Address, CleanEvent, CleanUser};
 use shared::job::{
-    JobId, JobKind, JobRequest, JobView, Labels, Report, ReportRequest, SubmitOrigin, SubmitRequest,
+    JobId, JobKind, JobRequest, JobView, Labels, Report, ReportRequest, Role, SubmitOrigin, SubmitRequest,
 };
 use shared::ports::{AcceptStore, ChangeFeed, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask};
 use shared::time::Timestamp;
@@ -133,6 +133,11 @@ impl Bench {
         Process::start(self, 16)
     }
 
+    /// A worker process that publishes nothing.
+    pub(crate) fn start_reporting(&self) -> Process {
+        Process::with_roles(self, 16, vec![Role::UserStats])
+    }
+
     /// From now on everybody meets another log in the place of the old one.
     pub(crate) fn replace_log(&self) {
         let file = self.folder.path().join("another-log.sqlite");
@@ -168,8 +173,12 @@ impl Bench {
     }
 
     pub(crate) async fn ask(&self, request: ReportRequest) -> JobId {
-        self.accept(JobRequest::Report(request), vec![0], Vec::new())
-            .await
+        self.accept_empty(JobRequest::Report(request)).await
+    }
+
+    /// A job of one task without input.
+    pub(crate) async fn accept_empty(&self, request: JobRequest) -> JobId {
+        self.accept(request, vec![0], Vec::new()).await
     }
 
     async fn accept(&self, request: JobRequest, tasks: Vec<u64>, chunks: Vec<InputChunk>) -> JobId {

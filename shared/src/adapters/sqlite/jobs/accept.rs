@@ -185,7 +185,7 @@ impl Deadline {
     pub(super) fn of(tx: &Tx<'_>, request: &JobRequest, created_at: Timestamp) -> Self {
         let after_ms = match request {
             JobRequest::Report(report) => Some(i64::from(report.deadline_s) * 1000),
-            JobRequest::Submit(_) => None,
+            JobRequest::Submit(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
         };
         Self {
             wall_ms: after_ms.map(|after| created_at.plus_millis(after).as_millis()),

@@ -1,12 +1,16 @@
 //! A SQLite file in memory, for simulations: every transaction runs at once on its caller's thread, and a [`Seam`]
 //! says what happens around it. A [`MemoryDisk`] forgets in a power failure what was not flushed (P2).
 
+mod locks;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+
+pub use self::locks::MemoryLocks;
 
 use super::batch::{self, Request, Ticket, Work};
 use super::reader::{ReadError, in_snapshot};
@@ -45,6 +49,7 @@ pub enum Fate {
 /// The disk under one file, with the image of what has reached it.
 pub struct MemoryDisk {
     inside: Mutex<Inside>,
+    locks: Arc<MemoryLocks>,
 }
 
 struct Inside {
@@ -81,6 +86,7 @@ impl MemoryDisk {
                 connection,
                 flushed: image,
             }),
+            locks: Arc::default(),
         }))
     }
 
@@ -100,6 +106,12 @@ impl MemoryDisk {
         let mut inside = self.inside();
         let Inside { connection, flushed } = &mut *inside;
         load(connection, flushed)
+    }
+
+    /// The locks beside the file.
+    #[must_use]
+    pub fn locks(&self) -> &Arc<MemoryLocks> {
+        &self.locks
     }
 
     /// Looks at the file from outside of the simulation.

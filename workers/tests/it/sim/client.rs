@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::event::{Address, CleanEvent, CleanUser};
-use shared::job::{GroupBy, JobId, JobKind, JobRequest, JobView, ReportRequest, SubmitOrigin, SubmitRequest};
+use shared::job::{
+    GroupBy, JobId, JobKind, JobRequest, JobView, Labels, ReportRequest, RequestDigest, SubmitOrigin,
+    SubmitRequest,
+};
 use shared::ports::{
-    AcceptStore, CancelOutcome, Clock, InputChunk, JobControl, JobLookup, JobReader, NewJob, NewTask,
+    AcceptStore, Accepted, CancelOutcome, Clock, InputChunk, JobControl, JobLookup, JobReader, KeyUse,
+    NewJob, NewRetry, NewTask, RetryOutcome,
 };
 use shared::time::Timestamp;
 use shared::wire::{StoredEvent, TraceContext};
@@ -50,12 +54,13 @@ pub(super) fn new_submit(world: &World, number: u128) -> NewJob {
     }
     let origin = SubmitOrigin::Events;
     let received = event_ids.len() as u64;
-    world.ledger.ask(id, Asked::Submit { event_ids });
+    let asked = Asked::Submit { event_ids };
+    world.ledger.ask(id, id, key_of(number), asked);
     NewJob {
         chunks,
         received,
         tasks,
-        ..new_job(world, id, JobRequest::Submit(SubmitRequest { origin }))
+        ..new_job(world, number, JobRequest::Submit(SubmitRequest { origin }))
     }
 }
 
@@ -66,11 +71,11 @@ pub(super) fn new_report(world: &World, number: u128, request: ReportRequest) ->
         request: request.clone(),
         ends: world.log.ends(),
     };
-    world.ledger.ask(id, asked);
+    world.ledger.ask(id, id, key_of(number), asked);
     let queue = JobKind::Report.queue();
     NewJob {
         tasks: vec![NewTask { queue, events: 0 }],
-        ..new_job(world, id, JobRequest::Report(request))
+        ..new_job(world, number, JobRequest::Report(request))
     }
 }
 
@@ -94,9 +99,41 @@ pub(super) fn any_report(world: &World) -> ReportRequest {
     }
 }
 
-fn new_job(world: &World, id: JobId, request: JobRequest) -> NewJob {
+/// The same request again. What is asked again is another job, unless the first one was accepted unnoticed.
+pub(super) fn again(world: &World, job: &NewJob, number: u128) -> NewJob {
+    let id = JobId(Uuid::from_u128(number));
+    let first = world
+        .ledger
+        .get(job.id)
+        .expect("what is asked again was asked before");
+    let asked = match first.asked {
+        Asked::Submit { event_ids } => {
+            let (old, new) = (format!("j:{}/", job.id), format!("j:{id}/"));
+            let event_ids = event_ids.iter().map(|event| event.replace(&old, &new));
+            Asked::Submit {
+                event_ids: event_ids.collect(),
+            }
+        }
+        report @ Asked::Report { .. } => report,
+    };
+    world.ledger.ask(id, id, first.key, asked);
+    NewJob { id, ..job.clone() }
+}
+
+/// Half of the clients send a key.
+fn key_of(number: u128) -> Option<String> {
+    number.is_multiple_of(2).then(|| format!("key-{number}"))
+}
+
+fn new_job(world: &World, number: u128, request: JobRequest) -> NewJob {
+    let key = key_of(number).map(|key| KeyUse {
+        key: key.parse().expect("a key of visible characters"),
+        request: RequestDigest([7; 32]),
+    });
     NewJob {
-        id,
+        id: JobId(Uuid::from_u128(number)),
+        labels: Labels::default(),
+        key,
         request,
         created_at: world.clock.wall(),
         received: 0,
@@ -152,11 +189,15 @@ fn new_event(world: &World) -> CleanEvent {
 pub(super) async fn submit(world: &Arc<World>, api: &Process, job: NewJob) -> bool {
     let (id, queue) = (job.id, job.tasks[0].queue);
     let asked = tokio::time::timeout(PATIENCE, api.store.accept(job)).await;
-    let Ok(Ok(_)) = asked else {
-        world.note(&"client", || {
-            format!("does not know whether {id} was accepted: {asked:?}")
-        });
-        return false;
+    let id = match asked {
+        Ok(Ok(Accepted::Made(job))) => job.id,
+        Ok(Ok(Accepted::KeyKept(kept))) => kept.job,
+        Ok(Err(_)) | Err(_) => {
+            world.note(&"client", || {
+                format!("does not know whether {id} was accepted: {asked:?}")
+            });
+            return false;
+        }
     };
     api.dispatch.nudge(queue);
     world.note(&"client", || format!("is told that {id} was accepted"));
@@ -173,6 +214,40 @@ pub(super) async fn cancel(world: &Arc<World>, api: &Process, id: JobId) {
         CancelOutcome::Cancelled(job) | CancelOutcome::AlreadyEnded(job) => saw(world, &job),
         CancelOutcome::Cancelling(_) | CancelOutcome::Unknown | CancelOutcome::Gone => {}
     }
+}
+
+/// Asks for the ended job again, as `number`.
+pub(super) async fn retry(world: &Arc<World>, api: &Process, of: JobId, number: u128) {
+    let Some(first) = world.ledger.get(of) else { return };
+    let id = JobId(Uuid::from_u128(number));
+    let (asked, kind) = match first.asked {
+        submit @ Asked::Submit { .. } => (submit, JobKind::Submit),
+        Asked::Report { request, .. } => {
+            let ends = world.log.ends();
+            (Asked::Report { request, ends }, JobKind::Report)
+        }
+    };
+    world.ledger.ask(id, first.root, None, asked);
+    let retry = NewRetry {
+        of,
+        id,
+        created_at: world.clock.wall(),
+        key: None,
+        trace: TraceContext::generate(),
+    };
+    let answer = tokio::time::timeout(PATIENCE, api.store.retry(retry)).await;
+    world.note(&"client", || format!("retries {of} as {id}: {answer:?}"));
+    if let Ok(Ok(RetryOutcome::Made(_))) = answer {
+        api.dispatch.nudge(kind.queue());
+        world.ledger.accept(id);
+    }
+}
+
+/// Removes the job, if it has ended.
+pub(super) async fn delete(world: &Arc<World>, api: &Process, id: JobId) {
+    world.ledger.ask_removal(id);
+    let answer = tokio::time::timeout(PATIENCE, api.store.delete(id)).await;
+    world.note(&"client", || format!("removes {id}: {answer:?}"));
 }
 
 /// Looks at the job.

@@ -12,9 +12,15 @@ pub(super) struct Ledger(Mutex<BTreeMap<JobId, Entry>>);
 /// One job as its client knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
+    /// The job whose input it publishes, under whose ids (P11).
+    pub(super) root: JobId,
+    /// The idempotency key that the request carried.
+    pub(super) key: Option<String>,
     pub(super) asked: Asked,
     /// Whether a client was told that it was accepted.
     pub(super) accepted: bool,
+    /// Whether a client has asked for its removal.
+    pub(super) may_be_gone: bool,
     /// The job as it was first seen ended.
     pub(super) ended: Option<JobView>,
 }
@@ -31,10 +37,13 @@ pub(super) enum Asked {
 }
 
 impl Ledger {
-    pub(super) fn ask(&self, id: JobId, asked: Asked) {
+    pub(super) fn ask(&self, id: JobId, root: JobId, key: Option<String>, asked: Asked) {
         let entry = Entry {
+            root,
+            key,
             asked,
             accepted: false,
+            may_be_gone: false,
             ended: None,
         };
         self.inside().insert(id, entry);
@@ -44,6 +53,13 @@ impl Ledger {
         self.inside().entry(id).and_modify(|entry| entry.accepted = true);
     }
 
+    pub(super) fn ask_removal(&self, id: JobId) {
+        self.inside()
+            .entry(id)
+            .and_modify(|entry| entry.may_be_gone = true);
+    }
+
+    /// Jobs that a client was told of.
     pub(super) fn accepted(&self) -> Vec<JobId> {
         let inside = self.inside();
         let accepted = inside.iter().filter(|(_, entry)| entry.accepted);
@@ -52,6 +68,13 @@ impl Ledger {
 
     pub(super) fn get(&self, id: JobId) -> Option<Entry> {
         self.inside().get(&id).cloned()
+    }
+
+    /// Every job that publishes the input of this root.
+    pub(super) fn family(&self, root: JobId) -> Vec<JobId> {
+        let inside = self.inside();
+        let family = inside.iter().filter(|(_, entry)| entry.root == root);
+        family.map(|(id, _)| *id).collect()
     }
 
     /// Keeps the first sight of an ended job; returns an earlier one.

@@ -1,5 +1,6 @@
 //! One run: processes start, clients ask, the adversary strikes; then it stops, and within a bound all must be well.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -106,7 +107,7 @@ impl Scenario {
         self.restart_dead(false);
         let world = Arc::clone(&self.world);
         let dice = &world.dice;
-        match dice.below(20) {
+        match dice.below(23) {
             0..=5 => {
                 self.ask_submit();
             }
@@ -127,7 +128,9 @@ impl Scenario {
                 .clock
                 .jump_wall(*dice.pick(&[-3_600_000, -5_000, 60_000, 7_200_000])),
             18 => self.world.broker.wipe(),
-            _ => self.fail_power(),
+            19 => self.fail_power(),
+            20..=21 => self.retry_some(),
+            _ => self.delete_some(),
         }
     }
 
@@ -180,13 +183,17 @@ impl Scenario {
         self.ask(job)
     }
 
-    fn ask(&mut self, job: NewJob) -> JobId {
+    fn ask(&mut self, mut job: NewJob) -> JobId {
+        let number = self.asked;
         let (id, world, front) = (job.id, Arc::clone(&self.world), self.front.clone());
         self.clients.spawn(async move {
-            // The same request again, as after an unknown outcome (P3).
-            for _ in 0..3 {
+            for time in 1..=3 {
                 if client::submit(&world, &front.process(), job.clone()).await || world.dice.one_in(3) {
                     return;
+                }
+                // The same request again, as after an unknown outcome (P3), or by a client with its key.
+                if world.dice.one_in(2) {
+                    job = client::again(&world, &job, number + 1_000 * time);
                 }
             }
         });
@@ -202,6 +209,27 @@ impl Scenario {
         let (world, front) = (Arc::clone(&self.world), self.front.clone());
         self.clients
             .spawn(async move { client::cancel(&world, &front.process(), id).await });
+    }
+
+    fn retry_some(&mut self) {
+        self.asked += 1;
+        let known = self.world.states.jobs();
+        if !known.is_empty() {
+            let ((of, _), number) = (*self.world.dice.pick(&known), self.asked);
+            let (world, front) = (Arc::clone(&self.world), self.front.clone());
+            self.clients
+                .spawn(async move { client::retry(&world, &front.process(), of, number).await });
+        }
+    }
+
+    fn delete_some(&self) {
+        let known = self.world.states.jobs();
+        if !known.is_empty() {
+            let (id, _) = *self.world.dice.pick(&known);
+            let (world, front) = (Arc::clone(&self.world), self.front.clone());
+            self.clients
+                .spawn(async move { client::delete(&world, &front.process(), id).await });
+        }
     }
 
     fn look_at_all(&self) {
@@ -281,6 +309,7 @@ impl Scenario {
         for id in ledger.accepted() {
             match ledger.get(id).and_then(|entry| entry.ended) {
                 Some(job) => check_job(&self.world, &job),
+                None if ledger.get(id).is_some_and(|entry| entry.may_be_gone) => {}
                 None => history.violate("P1", || format!("the accepted job {id} is not there")),
             }
         }
@@ -291,12 +320,30 @@ impl Scenario {
                 });
             }
         }
+        self.judge_keys();
         let positions = positions.now();
         for end in log.ends() {
             if positions.get(&end.partition).copied().unwrap_or(0) != end.next_offset {
                 history.violate("P16", || {
                     format!("the log ends at {end:?}, and {positions:?} is folded")
                 });
+            }
+        }
+    }
+
+    /// One key, one job.
+    fn judge_keys(&self) {
+        let World {
+            ledger,
+            states,
+            history,
+            ..
+        } = &*self.world;
+        let mut jobs_by_key = BTreeMap::new();
+        for (id, _) in states.jobs() {
+            let key = ledger.get(id).and_then(|entry| entry.key);
+            if let Some(other) = key.and_then(|key| jobs_by_key.insert(key, id)) {
+                history.violate("contract 3", || format!("one key made the jobs {other} and {id}"));
             }
         }
     }

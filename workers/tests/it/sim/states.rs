@@ -22,6 +22,8 @@ struct Inside {
     tasks: BTreeMap<(JobId, u32), Task>,
     /// Jobs of which a task was ever claimed, whatever became of that claim.
     ever_leased: BTreeSet<JobId>,
+    /// Jobs with a task with which four processes vanished: once in company, three times alone (P13).
+    deadly: BTreeSet<JobId>,
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +38,7 @@ struct Task {
     token: i64,
     dispatch_no: i64,
     standing: String,
+    deaths: u32,
     /// Who claimed it last.
     owner: String,
 }
@@ -61,6 +64,14 @@ impl States {
         for (id, job) in &jobs {
             self.compare_job(&inside, operation, life, *id, job);
         }
+        for (id, before) in &inside.jobs {
+            let removes = ["delete", "purge"].contains(&operation) && before.state.is_terminal();
+            if !jobs.contains_key(id) && !removes {
+                self.history.violate("P1", || {
+                    format!("{operation} removed job {id}, which was {}", before.state)
+                });
+            }
+        }
         let mut kept = BTreeMap::new();
         for (name, mut task) in tasks {
             let before = inside.tasks.get(&name);
@@ -68,6 +79,9 @@ impl States {
             if before.is_some_and(|before| before.token < task.token) {
                 task.owner.clone_from(&life.name);
                 inside.ever_leased.insert(name.0);
+            }
+            if task.deaths > 3 {
+                inside.deadly.insert(name.0);
             }
             self.compare_task(&inside, operation, life, name, &task, &jobs);
             kept.insert(name, task);
@@ -103,6 +117,11 @@ impl States {
 
     pub(super) fn was_ever_leased(&self, id: JobId) -> bool {
         self.inside().ever_leased.contains(&id)
+    }
+
+    /// Whether a process has vanished with a task of this job as often as P13 asks for.
+    pub(super) fn has_killed(&self, id: JobId) -> bool {
+        self.inside().deadly.contains(&id)
     }
 
     /// How things stand, for a run that does not end.
@@ -250,8 +269,8 @@ fn read(connection: &Connection) -> rusqlite::Result<Tables> {
         jobs.insert(id, Job { state, revision });
     }
     let mut tasks = BTreeMap::new();
-    let mut statement =
-        connection.prepare_cached("SELECT job, no, state, token, dispatch_no, standing FROM tasks")?;
+    let mut statement = connection
+        .prepare_cached("SELECT job, no, state, token, dispatch_no, standing, deaths FROM tasks")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let name = row.get_ref(2)?.as_str()?;
@@ -261,6 +280,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Tables> {
             token: row.get(3)?,
             dispatch_no: row.get(4)?,
             standing: row.get(5)?,
+            deaths: row.get(6)?,
             owner: String::new(),
         };
         tasks.insert((ids[&row.get(0)?], row.get(1)?), task);

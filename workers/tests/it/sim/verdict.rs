@@ -33,14 +33,17 @@ fn check_submit(world: &World, job: &JobView, event_ids: &[String]) {
             }
         }
         JobState::Cancelled => {
-            let own = format!("j:{}/", job.id);
+            let root = world.ledger.get(job.id).map_or(job.id, |entry| entry.root);
+            let own = format!("j:{root}/");
             let published = logged.iter().any(|id| id.starts_with(&own));
-            if published && !world.states.was_ever_leased(job.id) {
+            let mut family = world.ledger.family(root).into_iter();
+            if published && !family.any(|id| world.states.was_ever_leased(id)) {
                 world.history.violate("P14", || {
                     format!("job {} was never leased, and the log holds events of it", job.id)
                 });
             }
         }
+        JobState::Failed | JobState::PartiallySucceeded if is_lost(world, job) => {}
         other => world.history.violate("design 4", || {
             format!("submit {} ended {other}: {:?}", job.id, job.error)
         }),
@@ -58,11 +61,20 @@ fn check_report(world: &World, job: &JobView, request: &ReportRequest, ends: &[P
             check_awaited(world, job.id, &request.after, &as_of);
         }
         (JobState::Cancelled, None) => {}
-        (JobState::Failed, None) if is_late(job, request) => {}
+        (JobState::Failed, None) if is_late(job, request) || is_lost(world, job) => {}
         (other, report) => world.history.violate("design 7", || {
             format!("report {} ended {other} with {report:?}: {:?}", job.id, job.error)
         }),
     }
+}
+
+/// P13: too many processes vanished with it.
+fn is_lost(world: &World, job: &JobView) -> bool {
+    let lost = job
+        .error
+        .as_ref()
+        .is_some_and(|error| error.code == JobError::WORKER_LOST);
+    lost && world.states.has_killed(job.id)
 }
 
 fn is_late(job: &JobView, request: &ReportRequest) -> bool {

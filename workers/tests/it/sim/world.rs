@@ -61,7 +61,10 @@ impl World {
 
     /// The process is gone, as by `kill -9`.
     pub(super) fn end(&self, life: &Life) {
-        life.end();
+        if !life.is_dead() {
+            life.end();
+            self.jobs.locks().leave_behind(&life.name);
+        }
         self.broker.drop_connection(life);
     }
 
@@ -85,7 +88,8 @@ impl World {
             .look(|connection| self.positions.restart(connection));
         for id in self.ledger.accepted() {
             let stands = self.states.jobs().iter().any(|(job, _)| *job == id);
-            if !stands {
+            let may_be_gone = self.ledger.get(id).is_some_and(|entry| entry.may_be_gone);
+            if !stands && !may_be_gone {
                 self.history.violate("P2", || {
                     format!("the power failed, and the accepted job {id} is gone")
                 });

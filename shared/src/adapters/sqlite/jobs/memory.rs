@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::health::Condition;
+use super::presence::Presence;
 use super::room::Room;
 use super::{JobStore, JobStoreError, JobStoreOptions, Shared, epoch, schema};
 use crate::adapters::sqlite::memory::{MemoryDisk, MemoryFile, Seam};
@@ -32,14 +33,19 @@ impl JobStore {
         options: JobStoreOptions,
         window: u64,
     ) -> Result<Self, JobStoreError> {
-        let (epoch, last_change) = disk
-            .look(|connection| epoch::raise(connection, &options.boot_id))
+        let opened = disk
+            .look(|connection| epoch::raise(connection, &options.boot_id, &*clock))
             .map_err(JobStoreError::Epoch)?;
         disk.write_back().map_err(JobStoreError::Epoch)?;
+        let presence = Presence::in_memory(disk.locks());
+        if opened.raised {
+            presence.forget(&[]).map_err(JobStoreError::Presence)?;
+        }
         let file = MemoryFile::new(Arc::clone(disk), seam);
         let reader = Reader::of_memory(file.clone());
         Ok(Self {
             shared: Arc::new(Shared {
+                presence: Arc::new(presence),
                 room: Room::new(PathBuf::from("."), options.disk_reserve_bytes),
                 writer: Writer::of_memory(file),
                 feeds: reader.clone(),
@@ -47,9 +53,9 @@ impl JobStore {
                 condition: Condition::up(clock.wall()),
                 clock,
                 options,
-                epoch,
+                epoch: opened.epoch,
                 window,
-                committed: watch::Sender::new(last_change),
+                committed: watch::Sender::new(opened.last_change),
             }),
         })
     }

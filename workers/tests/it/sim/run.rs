@@ -1,8 +1,8 @@
 //! Runs seeds: one alone, or many on all cores.
 
 use std::num::NonZero;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use shared::mutant::{self, Mutant};
@@ -23,8 +23,8 @@ pub(super) fn play(seed: u64, mutant: Option<Mutant>, recording: bool) -> Record
         .unwrap();
     let record = runtime.block_on(async {
         let world = World::new(seed, recording);
-        Scenario::new(std::sync::Arc::clone(&world)).play().await;
-        std::sync::Arc::clone(&world.history).into_record()
+        Scenario::new(Arc::clone(&world)).play().await;
+        Arc::clone(&world.history).into_record()
     });
     drop(runtime);
     mutant::switch(None);
@@ -33,7 +33,7 @@ pub(super) fn play(seed: u64, mutant: Option<Mutant>, recording: bool) -> Record
 }
 
 /// The lowest seed found among `count` from `first` on that breaks a rule; not all are run once one is found.
-pub(super) fn find_broken(first: u64, count: u64, mutant: Option<Mutant>) -> Option<u64> {
+pub(super) fn find_broken(first: u64, count: u64) -> Option<u64> {
     let next = AtomicU64::new(0);
     let found = AtomicBool::new(false);
     let broken = Mutex::new(None);
@@ -46,7 +46,7 @@ pub(super) fn find_broken(first: u64, count: u64, mutant: Option<Mutant>) -> Opt
                         return;
                     }
                     let seed = first.wrapping_add(place);
-                    if play(seed, mutant, false).violation.is_some() {
+                    if play(seed, None, false).violation.is_some() {
                         found.store(true, Ordering::Relaxed);
                         let mut broken = broken.lock().unwrap();
                         *broken = Some(broken.map_or(seed, |known: u64| known.min(seed)));

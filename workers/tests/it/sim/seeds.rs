@@ -19,7 +19,7 @@ fn no_seed_breaks_a_rule() {
     let first: u64 = rand::random();
     show(format_args!("simulating {count} seeds from {first} on"));
     let started = Instant::now();
-    if let Some(seed) = find_broken(first, count, None) {
+    if let Some(seed) = find_broken(first, count) {
         panic!(
             "seed {seed} (CENSUS_SIM_SEED={seed} replays it):\n{}",
             play(seed, None, true)

@@ -66,7 +66,11 @@ impl States {
         }
         for (id, before) in &inside.jobs {
             let removes = ["delete", "purge"].contains(&operation) && before.state.is_terminal();
-            if !jobs.contains_key(id) && !removes {
+            if jobs.contains_key(id) {
+                continue;
+            }
+            self.history.note(life, || format!("{operation}: {id} is gone"));
+            if !removes {
                 self.history.violate("P1", || {
                     format!("{operation} removed job {id}, which was {}", before.state)
                 });

@@ -20,8 +20,10 @@ pub(super) struct Temper {
     pub(super) wakeup: u32,
     /// The log is away, or an acknowledgement or a record is lost or doubled.
     pub(super) log: u32,
-    /// The longest that a transaction, a wake-up or a record takes, in milliseconds.
+    /// The longest that a transaction or a wake-up takes, in milliseconds.
     pub(super) latency_ms: u64,
+    /// The longest that the log takes for a record, in milliseconds: an attempt may outlast a lease.
+    pub(super) log_latency_ms: u64,
 }
 
 impl Temper {
@@ -34,6 +36,7 @@ impl Temper {
             wakeup: *dice.pick(&[0, 10, 3]),
             log: *dice.pick(&[0, 12, 4]),
             latency_ms: *dice.pick(&[1, 20, 400]),
+            log_latency_ms: *dice.pick(&[1, 50, 3_000]),
         }
     }
 }

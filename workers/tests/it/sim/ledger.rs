@@ -70,6 +70,11 @@ impl Ledger {
         self.inside().get(&id).cloned()
     }
 
+    pub(super) fn all(&self) -> Vec<(JobId, Entry)> {
+        let inside = self.inside();
+        inside.iter().map(|(id, entry)| (*id, entry.clone())).collect()
+    }
+
     /// Every job that publishes the input of this root.
     pub(super) fn family(&self, root: JobId) -> Vec<JobId> {
         let inside = self.inside();

@@ -109,7 +109,7 @@ impl SimLog {
         let World { dice, faults, .. } = &*self.world;
         self.life.step().await;
         if dice.one_in(3) {
-            tokio::time::sleep(dice.millis(0..=faults.temper().latency_ms)).await;
+            tokio::time::sleep(dice.millis(0..=faults.temper().log_latency_ms)).await;
             self.life.step().await;
         }
         if faults.strike(dice, faults.temper().log) {

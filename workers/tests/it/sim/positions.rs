@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use shared::ports::PartitionEnd;
 
 use super::history::History;
 
@@ -40,8 +41,11 @@ impl Positions {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    pub(super) fn now(&self) -> BTreeMap<i32, i64> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether everything before these ends is folded.
+    pub(super) fn are_at(&self, ends: &[PartitionEnd]) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.iter()
+            .all(|end| seen.get(&end.partition).copied().unwrap_or(0) == end.next_offset)
     }
 }
 

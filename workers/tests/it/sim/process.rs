@@ -44,8 +44,13 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(world: &Arc<World>, duty: Duty, name: String) -> Self {
-        let life = Life::new(name);
+    pub(super) fn start(world: &Arc<World>, duty: Duty, number: u32) -> Self {
+        let kind = match duty {
+            Duty::Api => "api",
+            Duty::Workers(_) => "worker",
+            Duty::Embedded => "both",
+        };
+        let life = Life::new(format!("{kind}{number}"));
         world.note(&life, || format!("starts as {duty:?}"));
         let store = open_store(world, &life);
         let queue = Arc::new(SimQueue::connect(world, &life));

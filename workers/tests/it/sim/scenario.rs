@@ -1,80 +1,44 @@
 //! One run: processes start, clients ask, the adversary strikes; then it stops, and within a bound all must be well.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use shared::job::{JobId, JobKind, ReportRequest, Role};
+use shared::job::{JobId, JobKind, ReportRequest};
 use shared::ports::NewJob;
 use tokio_util::task::TaskTracker;
 
-use super::client;
-use super::process::{Duty, Process};
-use super::verdict::check_job;
+use super::fleet::Fleet;
+use super::process::Process;
+use super::verdict::check_world;
 use super::world::World;
+use super::{client, request};
 
 /// Within this much simulated time everything ends once the adversary has stopped: a wake-up that seems lost is
 /// sent again after a minute at the latest.
 const HEALED_WITHIN: Duration = Duration::from_secs(180);
 /// Within this a report ends while the other queue stands still (P5).
 const SERVED_WITHIN: Duration = Duration::from_secs(60);
+/// How often it is looked whether something has come true.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What is asked again has the number of the first time and so much more.
 const AGAIN: u128 = 1_000;
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Longer than a record that has left a dead process is under way.
-const LAST_RECORDS: Duration = Duration::from_secs(1);
 
 pub(super) struct Scenario {
     world: Arc<World>,
-    processes: Vec<Process>,
-    front: Front,
-    started: u32,
+    fleet: Fleet,
+    /// Jobs asked for so far; the next one's number is its id.
     asked: u128,
     clients: TaskTracker,
 }
 
-/// The process that answers clients: always the first one, whichever run of it lives.
-#[derive(Clone)]
-struct Front(Arc<Mutex<Process>>);
-
-impl Front {
-    fn process(&self) -> Process {
-        self.0.lock().unwrap().clone()
-    }
-}
-
 impl Scenario {
     pub(super) fn new(world: Arc<World>) -> Self {
-        let workers: &[&[Duty]] = &[
-            &[Duty::Embedded],
-            &[Duty::Api, Duty::Workers(&Role::ALL)],
-            &[Duty::Api, Duty::Workers(&Role::ALL), Duty::Workers(&Role::ALL)],
-            &[
-                Duty::Api,
-                Duty::Workers(&Role::ALL),
-                Duty::Workers(&[Role::UserStats]),
-            ],
-            &[
-                Duty::Api,
-                Duty::Workers(&[Role::UserEvents]),
-                Duty::Workers(&[Role::UserStats]),
-            ],
-        ];
-        let duties = *world.dice.pick(workers);
-        let first = Process::start(&world, duties[0], format!("{:?}0", duties[0]));
-        let mut scenario = Self {
+        Self {
+            fleet: Fleet::start(Arc::clone(&world)),
             world,
-            front: Front(Arc::new(Mutex::new(first.clone()))),
-            processes: vec![first],
-            started: 0,
             asked: 0,
             clients: TaskTracker::new(),
-        };
-        for duty in &duties[1..] {
-            let process = scenario.start(*duty);
-            scenario.processes.push(process);
         }
-        scenario
     }
 
     /// Plays the run to its end, or to the first rule that is broken.
@@ -96,7 +60,7 @@ impl Scenario {
         }
         self.world.note(&"world", || "the adversary stops".to_owned());
         self.world.faults.heal();
-        self.restart_dead(true);
+        self.fleet.restart_all();
         if stalls {
             self.serve_other_queue().await;
             self.world.broker.stall(None);
@@ -106,96 +70,51 @@ impl Scenario {
 
     /// One thing happens.
     fn act(&mut self) {
-        self.restart_dead(false);
+        self.fleet.restart_some();
         let world = Arc::clone(&self.world);
-        let dice = &world.dice;
-        match dice.below(23) {
-            0..=5 => {
-                self.ask_submit();
-            }
-            6..=9 => {
-                let request = client::any_report(&self.world);
-                self.ask_report(request);
-            }
+        match world.dice.below(25) {
+            0..=5 => drop(self.ask_submit()),
+            6..=9 => drop(self.ask_report(request::any_report(&world))),
             10..=12 => self.cancel_some(),
             13..=14 => self.look_at_all(),
-            15 => {
-                let process = dice.pick(&self.processes);
-                self.world.note(&process.life, || "is killed".to_owned());
-                self.world.end(&process.life);
-            }
-            16 => dice.pick(&self.processes).stop(&self.world),
-            17 => self
-                .world
+            15..=16 => self.retry_some(),
+            17 => self.delete_some(),
+            18 => self.fleet.kill_one(),
+            19 => self.fleet.stop_one(),
+            20 => self.fleet.fail_power(),
+            21 => world.broker.wipe(),
+            22..=23 => self.fleet.pause_one(),
+            _ => world
                 .clock
-                .jump_wall(*dice.pick(&[-3_600_000, -5_000, 60_000, 7_200_000])),
-            18 => self.world.broker.wipe(),
-            19 => self.fail_power(),
-            20..=21 => self.retry_some(),
-            _ => self.delete_some(),
+                .jump_wall(*world.dice.pick(&[-3_600_000, -5_000, 60_000, 7_200_000])),
         }
-    }
-
-    fn fail_power(&mut self) {
-        for process in &self.processes {
-            self.world.end(&process.life);
-        }
-        self.world.fail_power();
-        self.restart_dead(true);
-    }
-
-    /// Starts what is dead again: all of it, or some.
-    fn restart_dead(&mut self, all: bool) {
-        for place in 0..self.processes.len() {
-            let Process { life, duty, .. } = &self.processes[place];
-            // A process that was told to stop and does not come to its end is killed by who told it.
-            let stops = life.shutdown.is_cancelled();
-            if all && stops && !life.is_dead() {
-                self.world.end(life);
-            }
-            if life.is_dead() && (all || self.world.dice.one_in(2)) {
-                let duty = *duty;
-                self.processes[place] = self.start(duty);
-                if place == 0 {
-                    *self.front.0.lock().unwrap() = self.processes[0].clone();
-                }
-            }
-        }
-    }
-
-    fn start(&mut self, duty: Duty) -> Process {
-        self.started += 1;
-        let name = match duty {
-            Duty::Api => format!("api{}", self.started),
-            Duty::Workers(_) => format!("worker{}", self.started),
-            Duty::Embedded => format!("both{}", self.started),
-        };
-        Process::start(&self.world, duty, name)
     }
 
     fn ask_submit(&mut self) -> JobId {
         self.asked += 1;
-        let job = client::new_submit(&self.world, self.asked);
+        let job = request::new_submit(&self.world, self.asked);
         self.ask(job)
     }
 
-    fn ask_report(&mut self, request: ReportRequest) -> JobId {
+    fn ask_report(&mut self, report: ReportRequest) -> JobId {
         self.asked += 1;
-        let job = client::new_report(&self.world, self.asked, request);
+        let job = request::new_report(&self.world, self.asked, report);
         self.ask(job)
     }
 
     fn ask(&mut self, mut job: NewJob) -> JobId {
-        let number = self.asked;
-        let (id, world, front) = (job.id, Arc::clone(&self.world), self.front.clone());
+        let (id, number) = (job.id, self.asked);
+        let (world, front) = (Arc::clone(&self.world), self.fleet.front());
         self.clients.spawn(async move {
-            for time in 1..=3 {
-                if client::submit(&world, &front.process(), job.clone()).await || world.dice.one_in(3) {
+            for time in 1..=6 {
+                if client::submit(&world, &front.process(), job.clone()).await
+                    || world.faults.strike(&world.dice, 3)
+                {
                     return;
                 }
                 // The same request again, as after an unknown outcome (P3), or by a client with its key.
                 if world.dice.one_in(2) {
-                    job = client::again(&world, &job, number + AGAIN * time);
+                    job = request::again(&world, &job, number + AGAIN * time);
                 }
             }
         });
@@ -203,44 +122,47 @@ impl Scenario {
     }
 
     fn cancel_some(&self) {
-        let known = self.world.states.jobs();
-        if known.is_empty() {
-            return;
+        if let Some(id) = self.any(&self.stored()) {
+            self.client(|world, api| async move { client::cancel(&world, &api, id).await });
         }
-        let (id, _) = *self.world.dice.pick(&known);
-        let (world, front) = (Arc::clone(&self.world), self.front.clone());
-        self.clients
-            .spawn(async move { client::cancel(&world, &front.process(), id).await });
     }
 
     fn retry_some(&mut self) {
         self.asked += 1;
-        let known = self.world.states.jobs();
-        if !known.is_empty() {
-            let ((of, _), number) = (*self.world.dice.pick(&known), self.asked);
-            let (world, front) = (Arc::clone(&self.world), self.front.clone());
-            self.clients
-                .spawn(async move { client::retry(&world, &front.process(), of, number).await });
+        let number = self.asked;
+        if let Some(id) = self.any(&self.stored()) {
+            self.client(|world, api| async move { client::retry(&world, &api, id, number).await });
         }
     }
 
-    /// Who removes a job has been told of it: nobody asks for it again.
     fn delete_some(&self) {
-        let known = self.world.ledger.accepted();
-        if !known.is_empty() {
-            let id = *self.world.dice.pick(&known);
-            let (world, front) = (Arc::clone(&self.world), self.front.clone());
-            self.clients
-                .spawn(async move { client::delete(&world, &front.process(), id).await });
+        // Who removes a job has been told of it: nobody asks for it again.
+        if let Some(id) = self.any(&self.world.ledger.accepted()) {
+            self.client(|world, api| async move { client::delete(&world, &api, id).await });
         }
     }
 
     fn look_at_all(&self) {
-        for (id, _) in self.world.states.jobs() {
-            let (world, front) = (Arc::clone(&self.world), self.front.clone());
-            self.clients
-                .spawn(async move { client::look(&world, &front.process(), id).await });
+        for id in self.stored() {
+            self.client(|world, api| async move { client::look(&world, &api, id).await });
         }
+    }
+
+    /// A client does something at the process that answers now.
+    fn client<F>(&self, act: impl FnOnce(Arc<World>, Process) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let api = self.fleet.front().process();
+        self.clients.spawn(act(Arc::clone(&self.world), api));
+    }
+
+    fn stored(&self) -> Vec<JobId> {
+        self.world.states.jobs().into_iter().map(|(id, _)| id).collect()
+    }
+
+    fn any(&self, ids: &[JobId]) -> Option<JobId> {
+        (!ids.is_empty()).then(|| *self.world.dice.pick(ids))
     }
 
     /// P5: what one queue has waiting does not hold up the other.
@@ -248,16 +170,14 @@ impl Scenario {
         for _ in 0..2 {
             self.ask_submit();
         }
-        let request = ReportRequest {
+        let report = self.ask_report(ReportRequest {
             fresh: false,
             ..ReportRequest::default()
-        };
-        let report = self.ask_report(request);
+        });
         let served = self.until(SERVED_WITHIN, |world| {
             let jobs = world.states.jobs();
-            // It may have been asked again.
-            let is_it = |id: &JobId| id.0.as_u128() % AGAIN == report.0.as_u128();
-            jobs.iter().any(|(id, state)| is_it(id) && state.is_terminal())
+            let mut reports = jobs.iter().filter(|(id, _)| is_or_is_again(*id, report));
+            reports.any(|(_, state)| state.is_terminal())
         });
         if !served.await {
             self.world.history.violate("P5", || {
@@ -273,23 +193,28 @@ impl Scenario {
         if !self.all_ended(None).await {
             return;
         }
-        tokio::time::sleep(LAST_RECORDS).await;
         let last = self.ask_report(ReportRequest::default());
         if !self.all_ended(Some(last)).await {
             return;
         }
-        for (id, _) in self.world.states.jobs() {
-            client::look(&self.world, &self.front.process(), id).await;
+        // Who stood still may still publish what it had begun.
+        let folded = self.until(HEALED_WITHIN, |world| world.positions.are_at(&world.log.ends()));
+        if !folded.await {
+            self.world.history.violate("P16", || {
+                "the projection does not reach the end of the log".to_owned()
+            });
         }
-        self.judge();
+        for id in self.stored() {
+            client::look(&self.world, &self.fleet.front().process(), id).await;
+        }
+        check_world(&self.world);
     }
 
     /// Whether every job ends in time, and this one has been among them.
     async fn all_ended(&self, last: Option<JobId>) -> bool {
         let ended = self.until(HEALED_WITHIN, |world| {
             let jobs = world.states.jobs();
-            let is_it = |id: &JobId| last.is_none_or(|last| id.0.as_u128() % AGAIN == last.0.as_u128());
-            let known = last.is_none() || jobs.iter().any(|(id, _)| is_it(id));
+            let known = last.is_none_or(|last| jobs.iter().any(|(id, _)| is_or_is_again(*id, last)));
             known && jobs.iter().all(|(_, state)| state.is_terminal())
         });
         let ended = ended.await;
@@ -302,57 +227,6 @@ impl Scenario {
         ended
     }
 
-    fn judge(&self) {
-        let World {
-            ledger,
-            states,
-            history,
-            log,
-            positions,
-            ..
-        } = &*self.world;
-        for id in ledger.accepted() {
-            match ledger.get(id).and_then(|entry| entry.ended) {
-                Some(job) => check_job(&self.world, &job),
-                None if ledger.get(id).is_some_and(|entry| entry.may_be_gone) => {}
-                None => history.violate("P1", || format!("the accepted job {id} is not there")),
-            }
-        }
-        for (id, state) in states.jobs() {
-            if ledger.get(id).is_none_or(|entry| entry.ended.is_none()) {
-                history.violate("design 4", || {
-                    format!("job {id} is {state}, and nobody sees it ended")
-                });
-            }
-        }
-        self.judge_keys();
-        let positions = positions.now();
-        for end in log.ends() {
-            if positions.get(&end.partition).copied().unwrap_or(0) != end.next_offset {
-                history.violate("P16", || {
-                    format!("the log ends at {end:?}, and {positions:?} is folded")
-                });
-            }
-        }
-    }
-
-    /// One key, one job.
-    fn judge_keys(&self) {
-        let World {
-            ledger,
-            states,
-            history,
-            ..
-        } = &*self.world;
-        let mut jobs_by_key = BTreeMap::new();
-        for (id, _) in states.jobs() {
-            let key = ledger.get(id).and_then(|entry| entry.key);
-            if let Some(other) = key.and_then(|key| jobs_by_key.insert(key, id)) {
-                history.violate("contract 3", || format!("one key made the jobs {other} and {id}"));
-            }
-        }
-    }
-
     /// Whether it comes true in time, or a rule is broken before.
     async fn until(&self, bound: Duration, come_true: impl Fn(&World) -> bool) -> bool {
         let waited = async {
@@ -362,4 +236,9 @@ impl Scenario {
         };
         tokio::time::timeout(bound, waited).await.is_ok()
     }
+}
+
+/// Whether a job is what was asked for as `first`, perhaps asked for again.
+fn is_or_is_again(id: JobId, first: JobId) -> bool {
+    id.0.as_u128() % AGAIN == first.0.as_u128()
 }

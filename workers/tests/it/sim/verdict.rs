@@ -1,17 +1,49 @@
 //! After the healing: every job has ended, the counts are those of the log, and every report kept its promise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::job::{JobError, JobId, JobState, JobView, ReportRequest};
 use shared::ports::{LogEntry, PartitionEnd};
 use shared::wire::UserEventRecord;
 
-use super::fold::{as_of, counts_of, fold};
+use super::fold::{Counts, as_of, counts_of, fold};
 use super::ledger::Asked;
 use super::world::World;
 
+/// Checks the world after the last job has ended and was looked at.
+pub(super) fn check_world(world: &World) {
+    let World {
+        ledger,
+        states,
+        history,
+        ..
+    } = world;
+    let mut jobs_by_key = BTreeMap::new();
+    for (id, state) in states.jobs() {
+        let entry = ledger.get(id);
+        if entry.as_ref().is_none_or(|entry| entry.ended.is_none()) {
+            history.violate("design 4", || {
+                format!("job {id} is {state}, and nobody sees it ended")
+            });
+        }
+        let key = entry.and_then(|entry| entry.key);
+        if let Some(other) = key.and_then(|key| jobs_by_key.insert(key, id)) {
+            history.violate("contract 3", || format!("one key made the jobs {other} and {id}"));
+        }
+    }
+    for (id, entry) in ledger.all() {
+        match entry.ended {
+            Some(job) => check_job(world, &job),
+            None if entry.accepted && !entry.may_be_gone => {
+                history.violate("P1", || format!("the accepted job {id} is not there"));
+            }
+            None => {}
+        }
+    }
+}
+
 /// Checks one job as it was seen ended.
-pub(super) fn check_job(world: &World, job: &JobView) {
+fn check_job(world: &World, job: &JobView) {
     match world.ledger.get(job.id).map(|entry| entry.asked) {
         Some(Asked::Submit { event_ids }) => check_submit(world, job, &event_ids),
         Some(Asked::Report { request, ends }) => check_report(world, job, &request, &ends),
@@ -54,7 +86,7 @@ fn check_report(world: &World, job: &JobView, request: &ReportRequest, ends: &[P
     match (job.state, &job.report) {
         (JobState::Succeeded, Some(report)) => {
             let as_of = as_of(report);
-            check_counts(world, job.id, request, &as_of, counts_of(report));
+            check_counts(world, job.id, request, &as_of, &counts_of(report));
             if request.needs_bound() {
                 check_includes(world, job.id, ends, &as_of);
             }
@@ -87,15 +119,9 @@ fn is_late(job: &JobView, request: &ReportRequest) -> bool {
 }
 
 /// Applied events are the distinct events of the log up to here, each once.
-fn check_counts(
-    world: &World,
-    id: JobId,
-    request: &ReportRequest,
-    as_of: &[PartitionEnd],
-    told: super::fold::Counts,
-) {
+fn check_counts(world: &World, id: JobId, request: &ReportRequest, as_of: &[PartitionEnd], told: &Counts) {
     let counted = fold(&world.log.before(as_of), request);
-    if counted != told {
+    if counted != *told {
         world.history.violate("P15", || {
             format!("report {id} as of {as_of:?} says {told:?}, and the log says {counted:?}")
         });

@@ -1,6 +1,8 @@
 //! The event log: records in partitions, each with a rising offset. It records, and decides nothing.
 
 use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -84,6 +86,41 @@ pub struct PartitionEnd {
     pub partition: i32,
     /// The offset.
     pub next_offset: i64,
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordPlace {
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+/// Like `3/1200`: partition, then offset.
+impl fmt::Display for RecordPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.partition, self.offset)
+    }
+}
+
+/// A text that names no place in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in the log, like 3/1200: partition, then offset")]
+pub struct RecordPlaceFault;
+
+impl FromStr for RecordPlace {
+    type Err = RecordPlaceFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (partition, offset) = text.split_once('/').ok_or(RecordPlaceFault)?;
+        let place = Self {
+            partition: partition.parse().map_err(|_| RecordPlaceFault)?,
+            offset: offset.parse().map_err(|_| RecordPlaceFault)?,
+        };
+        let held = place.partition >= 0 && place.offset >= 0;
+        held.then_some(place).ok_or(RecordPlaceFault)
+    }
 }
 
 /// A record's identity at its place, for telling one log from another (P17).

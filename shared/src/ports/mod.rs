@@ -13,7 +13,10 @@ mod health;
 mod job_control;
 mod job_queue;
 mod job_reader;
+mod log_standing;
 mod projection;
+mod quarantine;
+mod rebuild;
 mod rescue_store;
 mod store_error;
 
@@ -26,15 +29,18 @@ pub use clock::Clock;
 pub use dispatch_store::{DispatchStore, DueTask};
 pub use event_log::{
     Delivery as LogDelivery, EventLog, LogBatch, LogEntry, LogError, LogReader, LogRecord, PartitionEnd,
-    RecordMark,
+    RecordMark, RecordPlace, RecordPlaceFault,
 };
 pub use health::{ComponentHealth, Health, Readiness};
 pub use job_control::{CancelOutcome, JobControl};
 pub use job_queue::{Deliveries, Delivery, JobQueue, QueueError};
 pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};
+pub use log_standing::{LogStanding, LogStop, Standing};
 pub use projection::{
     FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease, QuarantineRecord,
     ReportQuery,
 };
+pub use quarantine::{Quarantine, QuarantinedRecord};
+pub use rebuild::{FoldBatch, NextFold, ProjectionRebuild, RebuildTicket};
 pub use rescue_store::{RescueStore, Rescued, RescuerLease};
 pub use store_error::StoreError;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use shared::adapters::sqlite::projection::ProjectionStore;
 use shared::job::WorkerId;
 use shared::ports::{Health, Projection};
-use shared::testing::projection::{ManualClock, ProjectionUnderTest};
+use shared::testing::projection::{ManualClock, ProjectionUnderTest, WholeProjection};
 use tempfile::TempDir;
 
 struct Sqlite {
@@ -32,7 +32,7 @@ impl Sqlite {
 
 #[async_trait]
 impl ProjectionUnderTest for Sqlite {
-    async fn open(&self) -> Arc<dyn Projection> {
+    async fn open_all(&self) -> Arc<dyn WholeProjection> {
         Arc::new(self.boot("boot 1"))
     }
 

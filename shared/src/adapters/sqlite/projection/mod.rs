@@ -3,11 +3,15 @@
 mod dedup;
 mod fault;
 mod fold;
+mod generation;
 mod health;
 mod lease;
 mod places;
 mod position;
+mod quarantine;
+mod rebuild;
 mod report;
+mod standing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,18 +19,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use rusqlite::Connection;
+
 use self::fault::Fault;
+use self::generation::Tables;
 use self::health::ProjectionHealth;
 use super::{OpenError, ReadError, Reader, Schema, Write, Writer};
 use crate::job::{Report, WorkerId};
 use crate::ports::{
-    Clock, ComponentHealth, FoldEvent, FoldOutcome, FoldPosition, Health, Projection, ProjectionError,
-    ProjectorLease, QuarantineRecord, ReportQuery,
+    Clock, ComponentHealth, FoldBatch, FoldEvent, FoldOutcome, FoldPosition, Health, Projection,
+    ProjectionError, ProjectorLease, QuarantineRecord, ReportQuery,
 };
 
 const SCHEMA: Schema = Schema {
     name: "projection",
-    migrations: &[include_str!("schema.sql")],
+    migrations: &[include_str!("schema.sql"), include_str!("migration_2.sql")],
 };
 
 /// The projection in a SQLite file that several processes may open. Cheap to clone.
@@ -97,7 +104,10 @@ impl Projection for ProjectionStore {
     }
 
     async fn positions(&self) -> Result<Vec<FoldPosition>, ProjectionError> {
-        let result = self.reader.read(|file| Ok(position::all(file)?)).await;
+        let result = self
+            .reader
+            .read(|file| Ok(position::all(file, Tables::Present)?))
+            .await;
         self.answer("positions", result)
     }
 
@@ -110,13 +120,17 @@ impl Projection for ProjectionStore {
         quarantine: Vec<QuarantineRecord>,
     ) -> Result<FoldOutcome, ProjectionError> {
         let lease = lease.clone();
+        let batch = FoldBatch {
+            from,
+            to,
+            events,
+            quarantine,
+        };
         let result = self
             .writer
             .write(Write::relaxed("fold"), move |file| {
                 lease::check(file, &lease)?;
-                position::advance(file, &from, &to)?;
-                position::put_aside(file, &quarantine)?;
-                Ok(fold::fold(file, &events)?)
+                fold_batch(file, Tables::Present, &batch)
             })
             .await;
         self.answer("fold", result)
@@ -148,6 +162,14 @@ impl Projection for ProjectionStore {
             .await;
         self.answer("projector", result)
     }
+}
+
+/// The steps of one batch, in one transaction with whatever else the caller does.
+fn fold_batch(file: &Connection, tables: Tables, batch: &FoldBatch) -> Result<FoldOutcome, Fault> {
+    position::advance(file, tables, &batch.from, &batch.to)?;
+    quarantine::put_aside(file, tables, &batch.quarantine)?;
+    quarantine::correct(file, tables, &batch.events)?;
+    Ok(fold::fold(file, tables, &batch.events)?)
 }
 
 impl Health for ProjectionStore {

@@ -13,7 +13,8 @@ use shared::adapters::system::{DataDir, Sharing, SystemClock, boot_id};
 use shared::config::{Config, Profile};
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
-use shared::ports::{Clock, EventLog, Health, JobQueue, Projection};
+use shared::ports::{Clock, EventLog, Health, JobQueue};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::app_error::AppError;
@@ -147,7 +148,8 @@ impl Host {
                 reader: store,
                 queue: Arc::clone(&self.queue),
                 log: Arc::clone(&self.log),
-                projection: Arc::new(self.projection.clone()) as Arc<dyn Projection>,
+                projection: Arc::new(self.projection.clone()),
+                standing: Arc::new(self.projection.clone()),
                 clock: Arc::clone(&self.clock),
                 dispatch: self.dispatch.clone(),
             },
@@ -160,8 +162,14 @@ impl Host {
                 embedded: config.profile == Profile::Embedded,
                 shutdown_timeout: config.workers.shutdown_timeout,
             },
-            log_state: self.log_state.clone(),
         }
+    }
+
+    /// Keeps what [`Self::health`] and the metrics show of the log and the quarantine, until `shutdown`.
+    pub fn watch_log(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + use<> {
+        self.log_state
+            .clone()
+            .run(Arc::new(self.projection.clone()), shutdown)
     }
 
     /// What `/readyz` shows of this process.
@@ -195,6 +203,7 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
         let shutdown = shutdown_signal()?;
         let dispatcher = tokio::spawn(host.dispatcher().run(shutdown.clone()));
         let upkeep = tokio::spawn(metrics.clone().run_upkeep(shutdown.clone()));
+        let log_watch = tokio::spawn(host.watch_log(shutdown.clone()));
         let operations = match config.workers.listen {
             Some(address) => {
                 Some(operations::serve(address, host.health(), metrics, shutdown.clone()).await?)
@@ -205,7 +214,7 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
             .run(shutdown)
             .await;
         stopped_within(config.workers.shutdown_timeout, async {
-            let _ = tokio::join!(dispatcher, upkeep);
+            let _ = tokio::join!(dispatcher, upkeep, log_watch);
             if let Some(operations) = operations {
                 let _ = operations.await;
             }

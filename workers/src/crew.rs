@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::consume::Consumer;
 use crate::execute::Executor;
 use crate::heart::Heart;
-use crate::log_state::LogState;
+use crate::log_gate::LogGate;
 use crate::ports::{CrewPorts, CrewSettings};
 use crate::project::Projector;
 use crate::rescue::Rescuer;
@@ -20,18 +20,12 @@ pub struct Crew {
     pub ports: CrewPorts,
     /// How they work.
     pub settings: CrewSettings,
-    /// What they know of the log.
-    pub log_state: LogState,
 }
 
 impl Crew {
     /// Works until `shutdown`; then takes no more, lets attempts hand back or finish, and returns.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self {
-            ports,
-            settings,
-            log_state,
-        } = self;
+        let Self { ports, settings } = self;
         if settings.embedded {
             void_leases(&ports, &shutdown).await;
         }
@@ -39,13 +33,18 @@ impl Crew {
         let attempts_ended = CancellationToken::new();
         let heart = Heart::new(Arc::clone(&ports.attempts), settings.lease / 3);
         let beating = tokio::spawn(Arc::clone(&heart).run(attempts_ended.clone()));
+        let gate = Arc::new(LogGate::new(&ports));
         let services = TaskTracker::new();
         for role in &settings.roles {
-            let executor = Executor::new(&ports, Arc::clone(&heart), &log_state, shutdown.clone());
+            let executor = Executor::new(&ports, Arc::clone(&heart), &gate, shutdown.clone());
             services.spawn(Consumer::new(*role, &ports, &settings, executor).run(shutdown.clone()));
         }
+        if settings.roles.contains(&Role::UserEvents) {
+            let stop = shutdown.clone();
+            services.spawn(async move { gate.watch(stop).await });
+        }
         if settings.roles.contains(&Role::UserStats) {
-            services.spawn(Projector::new(&ports, &settings, log_state).run(shutdown.clone()));
+            services.spawn(Projector::new(&ports, &settings).run(shutdown.clone()));
         }
         services.spawn(Rescuer::new(&ports, &settings).run(shutdown));
         services.close();

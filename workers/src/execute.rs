@@ -13,7 +13,7 @@ use tracing::Instrument;
 use crate::complete::Completer;
 use crate::handlers::Handlers;
 use crate::heart::{Heart, Pulse};
-use crate::log_state::LogState;
+use crate::log_gate::LogGate;
 use crate::ports::CrewPorts;
 
 /// Executes claimed attempts.
@@ -36,12 +36,12 @@ impl Executor {
     pub(crate) fn new(
         ports: &CrewPorts,
         heart: Arc<Heart>,
-        log_state: &LogState,
+        gate: &Arc<LogGate>,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
             heart,
-            handlers: Handlers::new(ports, log_state),
+            handlers: Handlers::new(ports, gate),
             completer: Completer::new(ports),
             shutdown,
         }

@@ -11,7 +11,7 @@ mod execute;
 mod handlers;
 mod heart;
 mod log_gate;
-pub mod log_state;
+mod log_state;
 mod operations;
 pub mod ports;
 pub mod process;

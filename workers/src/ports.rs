@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::dispatch::DispatchHandle;
 use shared::job::{Role, WorkerId};
 use shared::ports::{
-    AcceptStore, AttemptStore, Clock, EventLog, JobQueue, JobReader, Projection, RescueStore,
+    AcceptStore, AttemptStore, Clock, EventLog, JobQueue, JobReader, LogStanding, Projection, RescueStore,
 };
 
 /// What the services work with.
@@ -26,6 +26,8 @@ pub struct CrewPorts {
     pub log: Arc<dyn EventLog>,
     /// Counts.
     pub projection: Arc<dyn Projection>,
+    /// What the processes tell one another of the log.
+    pub standing: Arc<dyn LogStanding>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Tells this process's dispatcher that something is due.

@@ -106,6 +106,11 @@ fn describe() {
         "Messages that wait in a queue."
     );
     describe_gauge!(
+        "census_quarantined_records",
+        Unit::Count,
+        "Records in quarantine that no later record has corrected."
+    );
+    describe_gauge!(
         "census_projection_lag",
         Unit::Count,
         "Records of a partition that are not folded yet."

@@ -5,11 +5,13 @@ mod log_ends;
 mod report;
 mod submit;
 
+use std::sync::Arc;
+
 use shared::job::JobRequest;
 use shared::ports::Outcome;
 
 use crate::execute::Attempt;
-use crate::log_state::LogState;
+use crate::log_gate::LogGate;
 use crate::ports::CrewPorts;
 
 /// The handlers of all kinds.
@@ -19,10 +21,10 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    pub(crate) fn new(ports: &CrewPorts, log_state: &LogState) -> Self {
+    pub(crate) fn new(ports: &CrewPorts, gate: &Arc<LogGate>) -> Self {
         Self {
-            submit: submit::SubmitHandler::new(ports, log_state.clone()),
-            report: report::ReportHandler::new(ports, log_state.clone()),
+            submit: submit::SubmitHandler::new(ports, Arc::clone(gate)),
+            report: report::ReportHandler::new(ports),
         }
     }
 

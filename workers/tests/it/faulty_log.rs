@@ -30,8 +30,9 @@ impl FaultyLog {
         }
     }
 
-    pub(crate) fn replace(&self, another: Arc<dyn EventLog>) {
-        *self.inner.write().unwrap() = another;
+    /// Returns the log that was there before.
+    pub(crate) fn replace(&self, another: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
+        std::mem::replace(&mut *self.inner.write().unwrap(), another)
     }
 
     /// The next publishes fail, and nothing of them gets into the log.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use shared::job::{JobError, JobState, JobView, ReportRequest};
-use shared::ports::{EventLog, LogRecord};
+use shared::ports::{EventLog, LogRecord, LogStanding, Standing};
 
 use crate::bench::{Bench, Shape};
 
@@ -106,4 +106,43 @@ async fn p17_another_log_is_noticed_at_the_start_however_long_it_is() {
     assert!(error.unwrap().contains("the event log has diverged"), "{held:#?}");
     assert_eq!(held.state, JobState::Running);
     assert_eq!(bench.log.records().await, records);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p17_a_stop_outlives_the_process_that_told_of_it() {
+    let bench = Bench::new().await;
+    publish(&bench, vec![record("census.user-event.v2")]).await;
+    let process = bench.start();
+    let told = bench.standing(|standing| standing.projector.is_some()).await;
+    process.kill();
+    let stop = told.projector.unwrap();
+    assert_eq!(stop.code, JobError::QUARANTINED_NEWER);
+    assert!(stop.cause.contains("census.user-event.v2"), "{stop:?}");
+    let parked = bench.ask(ReportRequest::default()).await;
+    let _process = bench.start();
+    let failed = bench.ended(parked).await;
+    assert_eq!(code(&failed), Some(JobError::QUARANTINED_NEWER), "{failed:#?}");
+    let still = bench.projection.standing().await.unwrap().projector.unwrap();
+    assert_eq!(still.since, stop.since);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p17_everything_goes_on_without_a_restart_when_the_log_is_restored() {
+    let bench = Bench::new().await;
+    let process = bench.start();
+    let id = bench.submit(Shape::ONE_TASK).await;
+    bench.ended(id).await;
+    bench.report().await;
+    process.stopped().await;
+    let old = bench.replace_log();
+    publish(&bench, vec![record("orders.placed")]).await;
+    let _process = bench.start();
+    let held = bench.submit(Shape::ONE_TASK).await;
+    bench
+        .standing(|standing| standing.projector.is_some() && standing.gate.is_some())
+        .await;
+    bench.log.replace(old);
+    bench.standing(|standing| *standing == Standing::default()).await;
+    assert_eq!(bench.ended(held).await.state, JobState::Succeeded);
+    assert_eq!(bench.report().await.events, 2 * Shape::ONE_TASK.total());
 }

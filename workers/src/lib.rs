@@ -17,4 +17,6 @@ pub mod ports;
 pub mod process;
 mod project;
 mod rescue;
+mod service;
+mod solitude;
 mod wake;

@@ -72,7 +72,7 @@ impl LogGate {
 
     /// Looks again at a gate that any process has closed, until `shutdown`: one that had passed must not go on, and
     /// when an operator has mended the log nobody has to be told or started again.
-    pub(crate) async fn watch(&self, shutdown: CancellationToken) {
+    pub(crate) async fn watch(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {

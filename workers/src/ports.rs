@@ -7,6 +7,7 @@ use shared::dispatch::DispatchHandle;
 use shared::job::{Role, WorkerId};
 use shared::ports::{
     AcceptStore, AttemptStore, Clock, EventLog, JobQueue, JobReader, LogStanding, Projection, RescueStore,
+    RetentionStore,
 };
 
 /// What the services work with.
@@ -18,6 +19,8 @@ pub struct CrewPorts {
     pub attempts: Arc<dyn AttemptStore>,
     /// Repairs.
     pub rescue: Arc<dyn RescueStore>,
+    /// Removes what is past its retention.
+    pub retention: Arc<dyn RetentionStore>,
     /// Reads jobs that a report waits for.
     pub reader: Arc<dyn JobReader>,
     /// Wake-ups.

@@ -18,6 +18,8 @@ pub struct Job {
     pub state: JobStateName,
     /// Starts at 1 and rises with each visible change.
     pub revision: i64,
+    /// The job that this one repeats.
+    pub retry_of: Option<Uuid>,
     /// When it was accepted.
     pub created_at: Moment,
     /// When work on it began.
@@ -61,6 +63,7 @@ impl Job {
             kind: kind.as_str().to_owned(),
             state: view.state.into(),
             revision: integer(view.revision),
+            retry_of: view.retry_of.map(|id| id.0),
             created_at: Moment(view.created_at),
             started_at: view.started_at.map(Moment),
             ended_at: view.ended_at.map(Moment),
@@ -219,6 +222,8 @@ pub struct Links {
     pub rejects: Option<String>,
     /// `POST` stops the job.
     pub cancel: Option<String>,
+    /// `POST` makes the same request a job again.
+    pub retry: Option<String>,
 }
 
 impl Links {
@@ -230,6 +235,7 @@ impl Links {
             result: below("result", has_result),
             rejects: below("rejects", view.progress.rejected > 0),
             cancel: below("cancel", !view.state.is_terminal()),
+            retry: below("retry", view.state.is_terminal()),
             itself,
         }
     }

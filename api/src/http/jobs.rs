@@ -1,4 +1,4 @@
-//! `GET /jobs` and `GET /jobs/{id}`: read, waited for, listed.
+//! `/jobs` and `/jobs/{id}`: read, waited for, listed, deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::job::JobFilter;
 
+use super::delete::{JobDelete, delete};
 use super::problem::{HttpProblem, found};
 use super::query::{JobRef, preferred_wait};
 use super::state::ApiState;
@@ -64,6 +65,19 @@ impl JobsApi {
         } else {
             JobRead::Found(Json(state.whole(&view)), tag.to_string(), vary, applied)
         })
+    }
+
+    /// Delete a job
+    ///
+    /// Removes a job that has ended before its retention does. The events that it published stay counted.
+    #[oai(path = "/jobs/:id", method = "delete", operation_id = "deleteJob")]
+    async fn delete(
+        &self,
+        state: Data<&Arc<ApiState>>,
+        /// The job's id.
+        id: Path<JobRef>,
+    ) -> poem::Result<JobDelete> {
+        Ok(delete(&state, id.id()?).await?)
     }
 
     /// List jobs

@@ -8,6 +8,7 @@ use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
 use super::body::JsonBody;
+use super::key::KeyHeader;
 use super::problem::HttpProblem;
 use super::state::ApiState;
 use crate::contract::ReportBody;
@@ -26,11 +27,14 @@ impl ReportApi {
         &self,
         state: Data<&Arc<ApiState>>,
         trace: Data<&TraceContext>,
+        /// Makes the request repeatable: the same key with the same request leads to the same job.
+        #[oai(name = "Idempotency-Key")]
+        key: KeyHeader,
         body: JsonBody<ReportBody, true>,
     ) -> poem::Result<JobAccepted> {
         let job = state
             .submitter
-            .report(body.bytes, *trace.0)
+            .report(body.bytes, key.read()?, *trace.0)
             .await
             .map_err(HttpProblem::from)?;
         Ok(JobAccepted::new(&state, &job))

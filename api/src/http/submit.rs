@@ -9,6 +9,7 @@ use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
 use super::body::JsonBody;
+use super::key::KeyHeader;
 use super::problem::HttpProblem;
 use super::state::ApiState;
 use crate::contract::{Bounded, SubmitBody};
@@ -27,11 +28,14 @@ impl SubmitApi {
         &self,
         state: Data<&Arc<ApiState>>,
         trace: Data<&TraceContext>,
+        /// Makes the request repeatable: the same key with the same request leads to the same job.
+        #[oai(name = "Idempotency-Key")]
+        key: KeyHeader,
         body: JsonBody<SubmitBody, false>,
     ) -> poem::Result<JobAccepted> {
         let job = state
             .submitter
-            .events(body.bytes, *trace.0)
+            .events(body.bytes, key.read()?, *trace.0)
             .await
             .map_err(HttpProblem::from)?;
         Ok(JobAccepted::new(&state, &job))
@@ -47,11 +51,14 @@ impl SubmitApi {
         trace: Data<&TraceContext>,
         /// How many users.
         count: Path<Bounded<1, 100_000>>,
+        /// Makes the request repeatable: the same key with the same request leads to the same job.
+        #[oai(name = "Idempotency-Key")]
+        key: KeyHeader,
     ) -> poem::Result<JobAccepted> {
         let count = u32::try_from(count.0.0).expect("a bounded count is positive and small");
         let job = state
             .submitter
-            .sample(count, *trace.0)
+            .sample(count, key.read()?, *trace.0)
             .await
             .map_err(HttpProblem::from)?;
         Ok(JobAccepted::new(&state, &job))

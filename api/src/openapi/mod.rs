@@ -8,7 +8,7 @@ mod yaml;
 use poem_openapi::{LicenseObject, OpenApiService, Tags};
 use serde_json::Value;
 
-use crate::http::{CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, SubmitApi};
+use crate::http::{CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, SubmitApi};
 
 /// Groups of operations.
 #[derive(Tags)]
@@ -17,7 +17,7 @@ pub enum Tag {
     Submit,
     /// Counts go out.
     Report,
-    /// Jobs are read back and cancelled.
+    /// Jobs are read back, cancelled, retried and deleted.
     Jobs,
 }
 
@@ -30,12 +30,13 @@ pub(crate) type Api = (
     ResultApi,
     RejectsApi,
     CancelApi,
+    RetryApi,
 );
 
 /// The endpoints of the specification.
 pub(crate) fn service() -> OpenApiService<Api, ()> {
     let api = (
-        SubmitApi, ImportApi, ReportApi, JobsApi, ResultApi, RejectsApi, CancelApi,
+        SubmitApi, ImportApi, ReportApi, JobsApi, ResultApi, RejectsApi, CancelApi, RetryApi,
     );
     OpenApiService::new(api, "Census", env!("CARGO_PKG_VERSION"))
         .description(

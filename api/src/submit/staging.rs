@@ -2,7 +2,7 @@
 
 use shared::event::{CleanEvent, Fault};
 use shared::job::{JobId, JobRequest, SubmitOrigin, SubmitRequest};
-use shared::ports::{AcceptStore, Clock, InputChunk, NewJob, RejectRecord, StoreError, UploadId};
+use shared::ports::{AcceptStore, Clock, InputChunk, KeyUse, NewJob, RejectRecord, StoreError, UploadId};
 use shared::wire::TraceContext;
 
 use crate::intake::{Chunks, MAX_FAULTS, Record};
@@ -143,7 +143,12 @@ impl<'s> Staging<'s> {
     }
 
     /// The job that makes all of it visible.
-    pub(super) fn into_job(mut self, origin: SubmitOrigin, trace: TraceContext) -> NewJob {
+    pub(super) fn into_job(
+        mut self,
+        origin: SubmitOrigin,
+        key: Option<KeyUse>,
+        trace: TraceContext,
+    ) -> NewJob {
         self.full.extend(self.chunks.flush());
         NewJob {
             id: self.job,
@@ -155,6 +160,7 @@ impl<'s> Staging<'s> {
             tasks: self.chunks.into_tasks(),
             chunks: self.full,
             rejects: self.rejects,
+            key,
             trace,
         }
     }

@@ -18,9 +18,12 @@ mod projection;
 mod quarantine;
 mod rebuild;
 mod rescue_store;
+mod retention_store;
 mod store_error;
 
-pub use accept_store::{AcceptStore, Accepted, InputChunk, NewJob, NewTask, RejectRecord, UploadId};
+pub use accept_store::{
+    AcceptStore, Accepted, InputChunk, KeptKey, KeyUse, NewJob, NewTask, RejectRecord, UploadId,
+};
 pub use attempt_store::{
     AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, Outcome, ParkCondition, Parked, Published,
 };
@@ -32,7 +35,7 @@ pub use event_log::{
     RecordMark, RecordPlace, RecordPlaceFault,
 };
 pub use health::{ComponentHealth, Health, Readiness};
-pub use job_control::{CancelOutcome, JobControl};
+pub use job_control::{CancelOutcome, DeleteOutcome, JobControl, NewRetry, RetryOutcome};
 pub use job_queue::{Deliveries, Delivery, JobQueue, QueueError};
 pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};
 pub use log_standing::{LogStanding, LogStop, Standing};
@@ -42,5 +45,6 @@ pub use projection::{
 };
 pub use quarantine::{Quarantine, QuarantinedRecord};
 pub use rebuild::{FoldBatch, NextFold, ProjectionRebuild, RebuildTicket};
-pub use rescue_store::{RescueStore, Rescued, RescuerLease};
+pub use rescue_store::{Attendance, RescueStore, Rescued, RescuerLease};
+pub use retention_store::{Purged, RetentionStore};
 pub use store_error::StoreError;

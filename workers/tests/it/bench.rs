@@ -100,6 +100,7 @@ impl Bench {
         let options = JobStoreOptions {
             lease,
             retention: Duration::from_secs(3600),
+            tombstones: Duration::from_secs(3600),
             boot_id: "boot".to_owned(),
             readers: 2,
             backlog_limit: 1_000_000,
@@ -188,11 +189,13 @@ impl Bench {
             chunks,
             rejects: Vec::new(),
             upload: None,
+            key: None,
             trace: TraceContext::generate(),
         };
-        let accepted = self.store.accept(job).await.unwrap();
+        let id = job.id;
+        self.store.accept(job).await.unwrap();
         self.nudge();
-        accepted.job.id
+        id
     }
 
     /// What every dispatcher does on its own every second.

@@ -39,6 +39,7 @@ impl Process {
                 accepts: Arc::new(bench.store.clone()),
                 attempts: Arc::clone(&bench.watched) as _,
                 rescue: Arc::new(bench.store.clone()),
+                retention: Arc::new(bench.store.clone()),
                 reader: Arc::new(bench.store.clone()),
                 queue: Arc::clone(&bench.queue) as _,
                 log: Arc::clone(&bench.log) as _,

@@ -65,6 +65,7 @@ fn job(store: &impl Fixture, request: JobRequest, tasks: u32, events: u64) -> Ne
         chunks: Vec::new(),
         rejects: Vec::new(),
         upload: None,
+        key: None,
         trace: TraceContext::generate(),
     }
 }

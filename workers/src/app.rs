@@ -31,6 +31,64 @@ const PREFETCH: u16 = 200;
 /// Attempts that one process executes at a time in one role.
 const CONCURRENCY: usize = 16;
 
+/// The part of a process that holds the counts: all that some commands need.
+pub(crate) struct Counts {
+    pub(crate) projection: ProjectionStore,
+    pub(crate) clock: Arc<dyn Clock>,
+    boot_id: String,
+    // Held for its lock.
+    data: DataDir,
+}
+
+impl Counts {
+    pub(crate) fn open(config: &Config) -> Result<Self, AppError> {
+        let sharing = match config.profile {
+            Profile::Embedded => Sharing::Alone,
+            Profile::Brokers => Sharing::Shared,
+        };
+        let data = DataDir::open(&config.store.data_dir, sharing)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let boot_id = boot_id().map_err(|source| AppError::System {
+            what: "the boot id",
+            source,
+        })?;
+        let projection = ProjectionStore::open(
+            &data.file("projection.sqlite"),
+            Arc::clone(&clock),
+            boot_id.clone(),
+            READERS,
+        )
+        .map_err(open("the projection"))?;
+        Ok(Self {
+            projection,
+            clock,
+            boot_id,
+            data,
+        })
+    }
+
+    pub(crate) fn open_log(&self, config: &Config) -> Result<Arc<dyn EventLog>, AppError> {
+        let brokers = &config.brokers;
+        let clock = Arc::clone(&self.clock);
+        Ok(match config.profile {
+            Profile::Embedded => Arc::new(
+                SqliteLog::open(&self.data.file("log.sqlite"), &brokers.kafka_topic, clock)
+                    .map_err(open("the event log"))?,
+            ),
+            Profile::Brokers => Arc::new(
+                KafkaLog::connect(
+                    &brokers.kafka_brokers,
+                    &brokers.kafka_topic,
+                    config.workers.lease,
+                    clock,
+                )
+                .map_err(open("Kafka's client"))?
+                .accept_unfit_topic(brokers.kafka_accept_unfit_topic),
+            ),
+        })
+    }
+}
+
 /// The adapters of one process, as its profile picks them.
 pub struct Host {
     /// The job store.
@@ -57,21 +115,19 @@ impl Host {
     /// # Errors
     /// [`AppError`] says what an operator can do.
     pub fn open(config: &Config) -> Result<Self, AppError> {
-        let sharing = match config.profile {
-            Profile::Embedded => Sharing::Alone,
-            Profile::Brokers => Sharing::Shared,
-        };
-        let data = DataDir::open(&config.store.data_dir, sharing)?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let boot_id = boot_id().map_err(|source| AppError::System {
-            what: "the boot id",
-            source,
-        })?;
+        let counts = Counts::open(config)?;
+        let log = counts.open_log(config)?;
+        let Counts {
+            projection,
+            clock,
+            boot_id,
+            data,
+        } = counts;
         let options = JobStoreOptions {
             lease: config.workers.lease,
             retention: config.store.retention,
             tombstones: config.store.tombstones,
-            boot_id: boot_id.clone(),
+            boot_id,
             readers: READERS,
             backlog_limit: config.store.backlog_limit,
             disk_reserve_bytes: config.store.disk_reserve_bytes,
@@ -79,48 +135,21 @@ impl Host {
         };
         let store = JobStore::open(&data.file("jobs.sqlite"), Arc::clone(&clock), options)
             .map_err(open("the job store"))?;
-        let projection = ProjectionStore::open(
-            &data.file("projection.sqlite"),
-            Arc::clone(&clock),
-            boot_id,
-            READERS,
-        )
-        .map_err(open("the projection"))?;
-        let brokers = &config.brokers;
-        let (queue, log): (Arc<dyn JobQueue>, Arc<dyn EventLog>) = match config.profile {
-            Profile::Embedded => (
-                Arc::new(InProcessQueue::new(&*clock)),
-                Arc::new(
-                    SqliteLog::open(&data.file("log.sqlite"), &brokers.kafka_topic, Arc::clone(&clock))
-                        .map_err(open("the event log"))?,
-                ),
-            ),
-            Profile::Brokers => (
-                Arc::new(RabbitQueue::connect(
-                    &brokers.rabbitmq_url,
-                    &brokers.rabbitmq_prefix,
-                    Arc::clone(&clock),
-                )),
-                Arc::new(
-                    KafkaLog::connect(
-                        &brokers.kafka_brokers,
-                        &brokers.kafka_topic,
-                        config.workers.lease,
-                        Arc::clone(&clock),
-                    )
-                    .map_err(open("Kafka's client"))?
-                    .accept_unfit_topic(brokers.kafka_accept_unfit_topic),
-                ),
-            ),
+        let queue: Arc<dyn JobQueue> = match config.profile {
+            Profile::Embedded => Arc::new(InProcessQueue::new(&*clock)),
+            Profile::Brokers => Arc::new(RabbitQueue::connect(
+                &config.brokers.rabbitmq_url,
+                &config.brokers.rabbitmq_prefix,
+                Arc::clone(&clock),
+            )),
         };
-        let dispatch = DispatchHandle::default();
         Ok(Self {
             store,
             projection,
             queue,
             log,
             clock,
-            dispatch,
+            dispatch: DispatchHandle::default(),
             log_state: LogState::default(),
             profile: config.profile,
             _data: data,
@@ -140,21 +169,8 @@ impl Host {
     /// The workers of this process.
     #[must_use]
     pub fn crew(&self, config: &Config, roles: Vec<Role>) -> Crew {
-        let store = Arc::new(self.store.clone());
         Crew {
-            ports: CrewPorts {
-                accepts: Arc::clone(&store) as _,
-                attempts: Arc::clone(&store) as _,
-                rescue: Arc::clone(&store) as _,
-                retention: Arc::clone(&store) as _,
-                reader: store,
-                queue: Arc::clone(&self.queue),
-                log: Arc::clone(&self.log),
-                projection: Arc::new(self.projection.clone()),
-                standing: Arc::new(self.projection.clone()),
-                clock: Arc::clone(&self.clock),
-                dispatch: self.dispatch.clone(),
-            },
+            ports: self.ports(),
             settings: CrewSettings {
                 worker: worker_id(),
                 roles,
@@ -164,6 +180,24 @@ impl Host {
                 embedded: config.profile == Profile::Embedded,
                 shutdown_timeout: config.workers.shutdown_timeout,
             },
+        }
+    }
+
+    pub(crate) fn ports(&self) -> CrewPorts {
+        let store = Arc::new(self.store.clone());
+        let projection = Arc::new(self.projection.clone());
+        CrewPorts {
+            accepts: Arc::clone(&store) as _,
+            attempts: Arc::clone(&store) as _,
+            rescue: Arc::clone(&store) as _,
+            retention: Arc::clone(&store) as _,
+            reader: store,
+            queue: Arc::clone(&self.queue),
+            log: Arc::clone(&self.log),
+            projection: Arc::clone(&projection) as _,
+            standing: projection,
+            clock: Arc::clone(&self.clock),
+            dispatch: self.dispatch.clone(),
         }
     }
 

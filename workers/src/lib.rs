@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod app_error;
+pub mod commands;
 mod complete;
 mod consume;
 pub mod crew;
@@ -15,7 +16,7 @@ mod log_state;
 mod operations;
 pub mod ports;
 pub mod process;
-mod project;
+pub mod project;
 mod rescue;
 mod service;
 mod solitude;

@@ -121,7 +121,8 @@ impl LogGate {
         checked
     }
 
-    async fn check(&self) -> Result<(), GateFault> {
+    /// Compares once, and tells nobody.
+    pub(crate) async fn check(&self) -> Result<(), GateFault> {
         self.log.prepare().await?;
         for mark in self.store.log_marks().await? {
             let entry = self.log.record_at(mark.partition, mark.offset).await?;

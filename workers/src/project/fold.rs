@@ -7,16 +7,17 @@ use std::time::Instant;
 use shared::job::JobError;
 use shared::ports::{FoldPosition, LogError, LogReader, PartitionEnd, ProjectionError, ProjectorLease};
 
+use super::check::checked_positions;
 use super::decode::{Decoded, decode};
 use super::{Projector, Stop};
 
 /// Records of one transaction (measured: fewer cost more commits, more keep readers' snapshots old).
-const BATCH_MAX: usize = 20_000;
+pub(super) const BATCH_MAX: usize = 20_000;
 
 impl Projector {
     /// Folds until something stops it.
     pub(super) async fn project(&self, lease: &ProjectorLease) -> Stop {
-        let mut positions = match self.checked_positions().await {
+        let mut positions = match checked_positions(&*self.log, &*self.projection).await {
             Ok(positions) => positions,
             Err(stop) => return stop,
         };
@@ -114,6 +115,6 @@ fn unreadable(fault: LogError) -> Stop {
     }
 }
 
-fn ends(positions: &[FoldPosition]) -> Vec<PartitionEnd> {
+pub(super) fn ends(positions: &[FoldPosition]) -> Vec<PartitionEnd> {
     positions.iter().map(PartitionEnd::from).collect()
 }

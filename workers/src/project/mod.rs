@@ -3,6 +3,7 @@
 mod check;
 mod decode;
 mod fold;
+mod rebuild;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,6 +16,8 @@ use shared::ports::{
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::check::checked_positions;
+pub use self::rebuild::{RebuildFault, Rebuilder, Rebuilt};
 use crate::ports::{CrewPorts, CrewSettings};
 use crate::wake::Waker;
 
@@ -40,7 +43,7 @@ pub(crate) struct Projector {
 
 /// Why projecting ended.
 #[derive(Debug, thiserror::Error)]
-enum Stop {
+pub(crate) enum Stop {
     /// Another process projects now: stand by, and reload before folding again.
     #[error("another process projects now")]
     StandBy,

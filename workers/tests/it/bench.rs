@@ -20,6 +20,8 @@ use shared::testing::wait::wait_until;
 use shared::time::Timestamp;
 use shared::wire::{StoredEvent, TraceContext};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use workers::project::{RebuildFault, Rebuilder, Rebuilt};
 
 use crate::faulty_log::FaultyLog;
 use crate::process::Process;
@@ -248,6 +250,17 @@ impl Bench {
             }
         })
         .await
+    }
+
+    /// The counts anew, as the command makes them.
+    pub(crate) async fn rebuild(&self, shutdown: &CancellationToken) -> Result<Rebuilt, RebuildFault> {
+        let projection = Arc::new(self.projection.clone());
+        let rebuilder = Rebuilder {
+            log: Arc::clone(&self.log) as _,
+            projection: Arc::clone(&projection) as _,
+            next: projection,
+        };
+        rebuilder.run(shutdown).await
     }
 
     /// A fresh report of everything.

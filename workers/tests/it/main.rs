@@ -5,6 +5,7 @@ mod bench;
 mod crashes;
 mod faulty_log;
 mod process;
+mod rebuilds;
 mod reports;
 mod submits;
 mod the_log;

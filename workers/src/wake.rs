@@ -1,7 +1,6 @@
 //! Parked reports whose bound the projection has reached are woken (P22).
 
 use std::error::Error as StdError;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,6 +9,7 @@ use shared::job::{JobError, TaskRef};
 use shared::ports::{
     FoldPosition, LogStanding, PartitionEnd, Projection, ProjectionError, RescueStore, Rescued,
 };
+use shared::time::Timestamp;
 
 use crate::ports::CrewPorts;
 
@@ -24,7 +24,8 @@ pub(crate) struct Waker {
     store: Arc<dyn RescueStore>,
     projection: Arc<dyn Projection>,
     standing: Arc<dyn LogStanding>,
-    looks_in_vain: AtomicU32,
+    /// Since when the projector has stood still, and how many looks have found it so.
+    stopped: Mutex<Option<(Timestamp, u32)>>,
     /// When the next look after a fold is due.
     look_from: Mutex<Instant>,
     dispatch: DispatchHandle,
@@ -56,7 +57,7 @@ impl Waker {
             store: Arc::clone(&ports.rescue),
             projection: Arc::clone(&ports.projection),
             standing: Arc::clone(&ports.standing),
-            looks_in_vain: AtomicU32::new(0),
+            stopped: Mutex::new(None),
             look_from: Mutex::new(Instant::now()),
             dispatch: ports.dispatch.clone(),
         }
@@ -115,15 +116,18 @@ impl Waker {
     /// P17: what reports fail with, once the projector has stopped and no other has gone on for some looks.
     async fn in_vain(&self) -> Result<Option<JobError>, ProjectionError> {
         let stop = self.standing.standing().await?.projector;
-        let stop = match stop {
-            Some(stop) if self.projection.projector().await?.is_none() => stop,
-            Some(_) | None => {
-                self.looks_in_vain.store(0, Ordering::Relaxed);
-                return Ok(None);
-            }
+        let projecting = self.projection.projector().await?.is_some();
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(stop) = stop.filter(|_| !projecting) else {
+            *stopped = None;
+            return Ok(None);
         };
-        let looks = self.looks_in_vain.fetch_add(1, Ordering::Relaxed);
-        Ok((looks >= LOOKS_FOR_OTHERS).then(|| waits_in_vain(stop.code)))
+        let looks = match *stopped {
+            Some((since, looks)) if since == stop.since => looks + 1,
+            Some(_) | None => 1,
+        };
+        *stopped = Some((stop.since, looks));
+        Ok((looks > LOOKS_FOR_OTHERS).then(|| waits_in_vain(stop.code)))
     }
 
     /// Wakes one report if it can go on now; the looks at all of them are not for each park.

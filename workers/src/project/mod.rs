@@ -202,7 +202,7 @@ impl Projector {
             cause: stop.to_string(),
             since: self.clock.wall(),
         };
-        if let Err(error) = self.standing.stop_projector(lease, told).await {
+        if let Err(error @ ProjectionError::Failed { .. }) = self.standing.stop_projector(lease, told).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "other processes cannot be told that the projector has stopped"

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use shared::dispatch::DispatchHandle;
 use shared::event::{Fault, FaultCode, clean};
-use shared::job::{JobId, JobKind, JobRequest, JobView, ReportRequest, SubmitOrigin};
+use shared::job::{JobId, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin};
 use shared::ports::{
     AcceptStore, Accepted, Clock, JobControl, JobReader, KeyUse, NewJob, NewRetry, NewTask, RetryOutcome,
     StoreError, UploadId,
@@ -56,6 +56,17 @@ pub enum ImportFormat {
     Ndjson,
     /// RFC 4180 with a header.
     Csv,
+}
+
+/// What comes with every request that makes a job.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// Makes the request repeatable.
+    pub key: Option<RequestKey>,
+    /// What the caller calls the job.
+    pub labels: Labels,
+    /// The trace that the job belongs to.
+    pub trace: TraceContext,
 }
 
 /// What a request led to.
@@ -117,13 +128,8 @@ impl Submitter {
     ///
     /// # Errors
     /// The refusal, with all faults of the body.
-    pub async fn events(
-        &self,
-        body: Bytes,
-        key: Option<RequestKey>,
-        trace: TraceContext,
-    ) -> Result<Submitted, Refusal> {
-        let (key, _turn) = match self.open(key, &body).await? {
+    pub async fn events(&self, body: Bytes, mut envelope: Envelope) -> Result<Submitted, Refusal> {
+        let (key, _turn) = match self.open(envelope.key.take(), &body).await? {
             Opened::Replay(submitted) => return Ok(submitted),
             Opened::Go(key, turn) => (key, turn),
         };
@@ -131,31 +137,26 @@ impl Submitter {
         drop(body);
         let mut staging = self.staging();
         let filled = staging.fill(events).await.map(|()| key);
-        self.submit(filled, staging, SubmitOrigin::Events, trace).await
+        self.submit(filled, staging, SubmitOrigin::Events, envelope).await
     }
 
     /// `POST /submit/{count}`.
     ///
     /// # Errors
     /// The refusal.
-    pub async fn sample(
-        &self,
-        count: u32,
-        key: Option<RequestKey>,
-        trace: TraceContext,
-    ) -> Result<Submitted, Refusal> {
+    pub async fn sample(&self, count: u32, mut envelope: Envelope) -> Result<Submitted, Refusal> {
         if !SAMPLE_COUNTS.contains(&count) {
             let (least, most) = SAMPLE_COUNTS.into_inner();
             let detail = format!("the number of sample users must be from {least} to {most}");
             return Err(Refusal::new(RefusalCode::BadParameter, detail));
         }
-        let (key, _turn) = match self.open(key, &Bytes::new()).await? {
+        let (key, _turn) = match self.open(envelope.key.take(), &Bytes::new()).await? {
             Opened::Replay(submitted) => return Ok(submitted),
             Opened::Go(key, turn) => (key, turn),
         };
         let mut staging = self.staging();
         let filled = self.draw(count, &mut staging).await.map(|()| key);
-        self.submit(filled, staging, SubmitOrigin::Sample, trace).await
+        self.submit(filled, staging, SubmitOrigin::Sample, envelope).await
     }
 
     /// `POST /import`: a body of any length, never held in memory.
@@ -166,12 +167,12 @@ impl Submitter {
         &self,
         format: ImportFormat,
         body: S,
-        mut key: Option<RequestKey>,
-        trace: TraceContext,
+        mut envelope: Envelope,
     ) -> Result<Submitted, Refusal>
     where
         S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
     {
+        let mut key = envelope.key.take();
         let _turn = match &key {
             Some(key) => Some(self.desk.take(key.key()).await?),
             None => None,
@@ -186,42 +187,34 @@ impl Submitter {
         let mut staging = self.staging();
         let filled = receive::receive(format, body, &self.limits, &mut staging, key.as_mut()).await;
         let filled = filled.map(|()| key.map(RequestKey::into_use));
-        self.submit(filled, staging, SubmitOrigin::Import, trace).await
+        self.submit(filled, staging, SubmitOrigin::Import, envelope).await
     }
 
     /// `POST /report`: the JSON body, or nothing.
     ///
     /// # Errors
     /// The refusal, with all faults of the body.
-    pub async fn report(
-        &self,
-        body: Bytes,
-        key: Option<RequestKey>,
-        trace: TraceContext,
-    ) -> Result<Submitted, Refusal> {
-        let (key, _turn) = match self.open(key, &body).await? {
+    pub async fn report(&self, body: Bytes, mut envelope: Envelope) -> Result<Submitted, Refusal> {
+        let (key, _turn) = match self.open(envelope.key.take(), &body).await? {
             Opened::Replay(submitted) => return Ok(submitted),
             Opened::Go(key, turn) => (key, turn),
         };
         let mut request = read_report(&body)?;
         self.check_awaited(&mut request).await?;
-        let job = NewJob {
-            id: JobId::generate(),
-            request: JobRequest::Report(request),
-            created_at: self.clock.wall(),
-            received: 0,
-            rejected: 0,
-            tasks: vec![NewTask {
-                queue: JobKind::Report.queue(),
-                events: 0,
-            }],
-            chunks: Vec::new(),
-            rejects: Vec::new(),
-            upload: None,
-            key,
-            trace,
+        let request = JobRequest::Report(request);
+        self.accept(self.without_input(request, key, envelope)).await
+    }
+
+    /// `POST /jobs/cancel` and `POST /jobs/retry`.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn bulk(&self, request: JobRequest, mut envelope: Envelope) -> Result<Submitted, Refusal> {
+        let (key, _turn) = match self.open(envelope.key.take(), &Bytes::new()).await? {
+            Opened::Replay(submitted) => return Ok(submitted),
+            Opened::Go(key, turn) => (key, turn),
         };
-        self.accept(job).await
+        self.accept(self.without_input(request, key, envelope)).await
     }
 
     /// `POST /jobs/{id}/retry`.
@@ -258,6 +251,24 @@ impl Submitter {
         })
     }
 
+    fn without_input(&self, request: JobRequest, key: Option<KeyUse>, envelope: Envelope) -> NewJob {
+        let queue = request.kind().queue();
+        NewJob {
+            id: JobId::generate(),
+            request,
+            created_at: self.clock.wall(),
+            received: 0,
+            rejected: 0,
+            tasks: vec![NewTask { queue, events: 0 }],
+            chunks: Vec::new(),
+            rejects: Vec::new(),
+            upload: None,
+            labels: envelope.labels,
+            key,
+            trace: envelope.trace,
+        }
+    }
+
     fn staging(&self) -> Staging<'_> {
         Staging::new(&*self.store, &*self.clock, JobId::generate())
     }
@@ -286,7 +297,7 @@ impl Submitter {
         filled: Result<Option<KeyUse>, Refusal>,
         staging: Staging<'_>,
         origin: SubmitOrigin,
-        trace: TraceContext,
+        envelope: Envelope,
     ) -> Result<Submitted, Refusal> {
         let key = match filled {
             Ok(key) => key,
@@ -310,7 +321,7 @@ impl Submitter {
                 errors: staging.into_faults(),
             });
         }
-        self.accept(staging.into_job(origin, key, trace)).await
+        self.accept(staging.into_job(origin, key, envelope)).await
     }
 
     async fn check_awaited(&self, request: &mut ReportRequest) -> Result<(), Refusal> {

@@ -191,6 +191,7 @@ impl Host {
             attempts: Arc::clone(&store) as _,
             rescue: Arc::clone(&store) as _,
             retention: Arc::clone(&store) as _,
+            control: Arc::clone(&store) as _,
             reader: store,
             queue: Arc::clone(&self.queue),
             log: Arc::clone(&self.log),

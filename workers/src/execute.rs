@@ -137,7 +137,7 @@ fn failed(failure: Failure) -> Outcome {
 
 fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Published(_) | Outcome::Reported(_) => "succeeded",
+        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } => "succeeded",
         Outcome::Failed {
             failure: Failure::Transient { .. },
             published: _,

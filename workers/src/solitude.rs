@@ -111,6 +111,7 @@ mod tests {
             root: job,
             created_at: Timestamp::from_millis(0),
             events: 1,
+            published: 0,
             first_chunk: None,
             parked: None,
             trace: TraceContext::generate(),

@@ -11,9 +11,10 @@ use super::accept::JobAccepted;
 use super::body::{StreamedBody, drain, unsupported};
 use super::key::KeyHeader;
 use super::problem::HttpProblem;
+use super::query::labels;
 use super::state::ApiState;
 use crate::openapi::Tag;
-use crate::submit::{ImportFormat, Submitted};
+use crate::submit::{Envelope, ImportFormat, Submitted};
 
 /// Importing of streams.
 pub(crate) struct ImportApi;
@@ -32,12 +33,14 @@ impl ImportApi {
         trace: Data<&TraceContext>,
         /// The format of the body.
         format: Query<Option<ImportFormatName>>,
+        /// A label of the job, as `key:value`; may be repeated.
+        label: Query<Option<Vec<String>>>,
         /// Makes the request repeatable: the same key with the same request leads to the same job.
         #[oai(name = "Idempotency-Key")]
         key: KeyHeader,
         mut body: StreamedBody,
     ) -> poem::Result<JobAccepted> {
-        match import(&state, format.0, key, *trace.0, &mut body).await {
+        match import(&state, format.0, key, label.0.as_deref(), *trace.0, &mut body).await {
             Ok(submitted) => Ok(JobAccepted::new(&state, &submitted)),
             Err(problem) => {
                 drain(body.stream).await;
@@ -51,6 +54,7 @@ async fn import(
     state: &ApiState,
     format: Option<ImportFormatName>,
     key: KeyHeader,
+    label: Option<&[String]>,
     trace: TraceContext,
     body: &mut StreamedBody,
 ) -> Result<Submitted, HttpProblem> {
@@ -58,10 +62,14 @@ async fn import(
         Some(format) => format,
         None => format_of(body.media_type.as_ref())?,
     };
-    let key = key.with_format(format.name())?;
+    let envelope = Envelope {
+        key: key.with_format(format.name())?,
+        labels: labels(label)?,
+        trace,
+    };
     let imported = state
         .submitter
-        .import(format.into(), &mut body.stream, key, trace)
+        .import(format.into(), &mut body.stream, envelope)
         .await;
     imported.map_err(HttpProblem::from)
 }

@@ -4,6 +4,7 @@
 
 mod accept;
 mod body;
+mod bulk;
 mod cancel;
 mod delete;
 mod docs;
@@ -21,9 +22,11 @@ mod result;
 mod retry;
 mod routes;
 mod state;
+mod stream;
 mod submit;
 mod surface;
 
+pub(crate) use bulk::BulkApi;
 pub(crate) use cancel::CancelApi;
 pub(crate) use import::ImportApi;
 pub(crate) use jobs::JobsApi;
@@ -34,4 +37,5 @@ pub(crate) use result::ResultApi;
 pub(crate) use retry::RetryApi;
 pub use routes::routes;
 pub use state::{ApiState, HttpOptions, RenderMetrics};
+pub(crate) use stream::StreamApi;
 pub(crate) use submit::SubmitApi;

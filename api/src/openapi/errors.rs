@@ -1,16 +1,19 @@
 //! Which problems each operation may answer with.
 
 /// Statuses by operation; every one may also fail with `500` and `503`.
-const PROBLEMS: [(&str, &[u16]); 11] = [
+const PROBLEMS: [(&str, &[u16]); 14] = [
     ("submitEvents", &[400, 409, 410, 413, 415, 422]),
     ("submitSamples", &[400, 409, 410, 422]),
     ("importEvents", &[400, 409, 410, 413, 415, 422]),
     ("createReport", &[400, 409, 410, 413, 415, 422]),
     ("listJobs", &[400]),
     ("getJob", &[400, 404, 410]),
+    ("streamJob", &[400, 404, 410]),
     ("getJobResult", &[400, 404, 409, 410]),
     ("listJobRejects", &[400, 404, 410]),
     ("cancelJob", &[400, 404, 409, 410]),
+    ("cancelJobs", &[400, 409, 410, 422]),
+    ("retryJobs", &[400, 409, 410, 422]),
     ("retryJob", &[400, 404, 409, 410, 422]),
     ("deleteJob", &[400, 404, 409, 410]),
 ];

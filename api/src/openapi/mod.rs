@@ -8,7 +8,9 @@ mod yaml;
 use poem_openapi::{LicenseObject, OpenApiService, Tags};
 use serde_json::Value;
 
-use crate::http::{CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, SubmitApi};
+use crate::http::{
+    BulkApi, CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, StreamApi, SubmitApi,
+};
 
 /// Groups of operations.
 #[derive(Tags)]
@@ -31,12 +33,15 @@ pub(crate) type Api = (
     RejectsApi,
     CancelApi,
     RetryApi,
+    StreamApi,
+    BulkApi,
 );
 
 /// The endpoints of the specification.
 pub(crate) fn service() -> OpenApiService<Api, ()> {
     let api = (
-        SubmitApi, ImportApi, ReportApi, JobsApi, ResultApi, RejectsApi, CancelApi, RetryApi,
+        SubmitApi, ImportApi, ReportApi, JobsApi, ResultApi, RejectsApi, CancelApi, RetryApi, StreamApi,
+        BulkApi,
     );
     OpenApiService::new(api, "Census", env!("CARGO_PKG_VERSION"))
         .description(

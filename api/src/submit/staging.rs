@@ -3,8 +3,8 @@
 use shared::event::{CleanEvent, Fault};
 use shared::job::{JobId, JobRequest, SubmitOrigin, SubmitRequest};
 use shared::ports::{AcceptStore, Clock, InputChunk, KeyUse, NewJob, RejectRecord, StoreError, UploadId};
-use shared::wire::TraceContext;
 
+use super::Envelope;
 use crate::intake::{Chunks, MAX_FAULTS, Record};
 use crate::refusal::Refusal;
 
@@ -147,7 +147,7 @@ impl<'s> Staging<'s> {
         mut self,
         origin: SubmitOrigin,
         key: Option<KeyUse>,
-        trace: TraceContext,
+        envelope: Envelope,
     ) -> NewJob {
         self.full.extend(self.chunks.flush());
         NewJob {
@@ -160,8 +160,9 @@ impl<'s> Staging<'s> {
             tasks: self.chunks.into_tasks(),
             chunks: self.full,
             rejects: self.rejects,
+            labels: envelope.labels,
             key,
-            trace,
+            trace: envelope.trace,
         }
     }
 

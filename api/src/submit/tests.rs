@@ -6,12 +6,21 @@ use std::io;
 
 use bytes::Bytes;
 use futures_util::stream;
+use shared::job::Labels;
 use shared::ports::StoreError;
 use shared::wire::{StoredEvent, TraceContext};
 
 use self::recording::submitter;
-use super::{ImportFormat, Submitted, Submitter};
+use super::{Envelope, ImportFormat, Submitted, Submitter};
 use crate::refusal::{Refusal, RefusalCode};
+
+fn envelope() -> Envelope {
+    Envelope {
+        key: None,
+        labels: Labels::default(),
+        trace: TraceContext::generate(),
+    }
+}
 
 fn line(user: usize) -> String {
     format!(
@@ -27,9 +36,8 @@ fn code(result: Result<Submitted, Refusal>) -> RefusalCode {
 }
 
 async fn import(submitter: &Submitter, pieces: Vec<io::Result<Bytes>>) -> Result<Submitted, Refusal> {
-    let trace = TraceContext::generate();
     submitter
-        .import(ImportFormat::Ndjson, stream::iter(pieces), None, trace)
+        .import(ImportFormat::Ndjson, stream::iter(pieces), envelope())
         .await
 }
 
@@ -143,12 +151,7 @@ async fn all_or_nothing_what_is_refused_leaves_nothing_behind() {
     assert_eq!(code(too_large), RefusalCode::TooLarge);
     assert_eq!(store.discarded.lock().unwrap().len(), 2);
 
-    let stalled = submitter.import(
-        ImportFormat::Csv,
-        stream::pending(),
-        None,
-        TraceContext::generate(),
-    );
+    let stalled = submitter.import(ImportFormat::Csv, stream::pending(), envelope());
     is_send(&stalled);
     assert_eq!(code(stalled.await), RefusalCode::IncompleteBody);
     assert!(store.accepted.lock().unwrap().is_empty());
@@ -186,13 +189,10 @@ async fn p3_an_upload_is_kept_only_when_the_outcome_of_its_accept_is_unknown() {
 async fn a_sample_is_made_of_as_many_users_as_asked_for() {
     let (store, submitter) = submitter();
     for count in [0, 100_001] {
-        let refused = submitter.sample(count, None, TraceContext::generate()).await;
+        let refused = submitter.sample(count, envelope()).await;
         assert_eq!(code(refused), RefusalCode::BadParameter);
     }
-    let job = submitter
-        .sample(10_001, None, TraceContext::generate())
-        .await
-        .unwrap();
+    let job = submitter.sample(10_001, envelope()).await.unwrap();
     assert_eq!(
         (job.job.progress.received, job.job.progress.rejected),
         (10_001, 0)
@@ -203,16 +203,10 @@ async fn a_sample_is_made_of_as_many_users_as_asked_for() {
 #[tokio::test]
 async fn a_report_waits_only_for_jobs_that_are_there() {
     let (store, submitter) = submitter();
-    submitter
-        .report(Bytes::new(), None, TraceContext::generate())
-        .await
-        .unwrap();
+    submitter.report(Bytes::new(), envelope()).await.unwrap();
     assert_eq!(store.accepted.lock().unwrap()[0].tasks.len(), 1);
     let after = "{\"after\":[\"0199f0c2-0000-7000-8000-000000000000\"]}";
-    let refused = submitter
-        .report(after.into(), None, TraceContext::generate())
-        .await
-        .unwrap_err();
+    let refused = submitter.report(after.into(), envelope()).await.unwrap_err();
     assert_eq!(
         (refused.code, refused.errors[0].pointer.as_str()),
         (RefusalCode::Invalid, "#/after/0")
@@ -223,10 +217,7 @@ async fn a_report_waits_only_for_jobs_that_are_there() {
 async fn a_json_body_becomes_a_job() {
     let (store, submitter) = submitter();
     let body = format!("{{\"events\":[{},{}]}}", line(1), line(2));
-    let job = submitter
-        .events(body.into(), None, TraceContext::generate())
-        .await
-        .unwrap();
+    let job = submitter.events(body.into(), envelope()).await.unwrap();
     assert_eq!(job.job.progress.received, 2);
     assert_eq!(store.accepted.lock().unwrap()[0].chunks[0].events, 2);
 }

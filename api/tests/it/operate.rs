@@ -58,16 +58,17 @@ fn operate_with(flags: &[String], arguments: &[&str], input: &str) -> Said {
 
 /// What another program might write to the topic.
 fn append_foreign(data: &Path) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().expect("the system has room for threads");
     runtime.block_on(async {
-        let log = SqliteLog::open(&data.join("log.sqlite"), "user-events", Arc::new(SystemClock)).unwrap();
+        let log = SqliteLog::open(&data.join("log.sqlite"), "user-events", Arc::new(SystemClock))
+            .expect("nobody else writes it");
         let record = LogRecord {
             key: "somebody".into(),
             headers: vec![("ce_type", "orders.placed".to_owned())],
             value: "\u{1b}order 66".into(),
         };
         for delivery in log.publish(vec![record]).await {
-            delivery.unwrap();
+            delivery.expect("the log takes every record");
         }
     });
 }
@@ -77,8 +78,9 @@ fn projection(census: &Census, awaited: impl Fn(&Value) -> bool) -> Value {
     let started = Instant::now();
     loop {
         let ready = census.get("/readyz").json();
-        let components = ready["components"].as_array().unwrap();
-        let shown = components.iter().find(|one| one["name"] == "projection").unwrap();
+        let components = ready["components"].as_array().expect("they are a list");
+        let shown = components.iter().find(|one| one["name"] == "projection");
+        let shown = shown.expect("every process has a projection");
         if awaited(shown) {
             return shown.clone();
         }

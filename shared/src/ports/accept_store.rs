@@ -5,7 +5,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::job::{IdempotencyKey, JobId, JobRequest, JobView, QueueName, RequestDigest};
+use crate::job::{IdempotencyKey, JobId, JobRequest, JobView, Labels, QueueName, RequestDigest};
 use crate::time::Timestamp;
 use crate::wire::TraceContext;
 
@@ -103,6 +103,8 @@ pub struct NewJob {
     pub rejects: Vec<RejectRecord>,
     /// The upload under which chunks were staged.
     pub upload: Option<UploadId>,
+    /// What its caller calls it.
+    pub labels: Labels,
     /// The client's key, kept with the job.
     pub key: Option<KeyUse>,
     /// The trace that the job belongs to.

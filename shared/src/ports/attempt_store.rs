@@ -76,6 +76,8 @@ pub struct Claimed {
     pub created_at: Timestamp,
     /// Events of a submit task.
     pub events: u64,
+    /// What earlier attempts have shown of their progress.
+    pub published: u64,
     /// The first chunk of the input where the store had it at hand; spares a second read.
     pub first_chunk: Option<InputChunk>,
     /// What an earlier attempt of a report left when it parked.
@@ -111,6 +113,13 @@ pub enum Outcome {
     Published(Published),
     /// The report was made.
     Reported(Box<Report>),
+    /// Of the jobs that matched, as many were changed.
+    Changed {
+        /// Jobs that the filter found.
+        matched: u64,
+        /// Jobs that were cancelled or retried.
+        changed: u64,
+    },
     /// The attempt failed.
     Failed {
         /// What it means for the task.
@@ -130,7 +139,7 @@ impl Outcome {
     #[must_use]
     pub const fn ends_task(&self) -> bool {
         match self {
-            Self::Published(_) | Self::Reported(_) => true,
+            Self::Published(_) | Self::Reported(_) | Self::Changed { .. } => true,
             Self::Failed {
                 failure,
                 published: _,

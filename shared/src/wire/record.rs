@@ -202,6 +202,33 @@ mod tests {
     }
 
     #[test]
+    fn p19_a_correction_names_the_record_that_it_replaces() {
+        let user = UserEventRecord::from_entry(&entry(&golden())).unwrap().user;
+        let id = "c:u-1/e".parse().unwrap();
+        let place = RecordPlace {
+            partition: 3,
+            offset: 1200,
+        };
+        let trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00"
+            .parse()
+            .unwrap();
+        let record = UserEventRecord::correction(&user, &id, place, trace);
+        assert_eq!(record.headers.last(), Some(&("ce_replaces", "3/1200".to_owned())));
+        let mut common = record.clone();
+        common.headers.pop();
+        common.headers[0].1 = golden().headers[0].1.clone();
+        assert_eq!(common, golden());
+        let read = UserEventRecord::from_entry(&entry(&record)).unwrap();
+        assert_eq!((read.id, read.user, read.replaces), (id, user, Some(place)));
+        let mut unreadable = record;
+        unreadable.headers.last_mut().unwrap().1 = "3".to_owned();
+        assert_eq!(
+            UserEventRecord::from_entry(&entry(&unreadable)).unwrap().replaces,
+            None
+        );
+    }
+
+    #[test]
     fn a_record_is_read_back() {
         let record = UserEventRecord::from_entry(&entry(&golden())).unwrap();
         assert_eq!(record.user.address.city, "Chagrin Falls");

@@ -87,7 +87,10 @@ async fn kept_submits(host: &Host) -> Result<Vec<JobView>, CommandFault> {
         let page = host.store.list(&filter, before, PAGE).await?;
         before = page.jobs.last().map(|job| job.seq);
         for job in page.jobs {
-            repeated.extend(job.retry_of);
+            // One that is under way may still fail.
+            if job.state.is_terminal() {
+                repeated.extend(job.retry_of);
+            }
             if !repeated.contains(&job.id) {
                 kept.push(job);
             }

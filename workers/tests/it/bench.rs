@@ -11,7 +11,9 @@ use shared::adapters::sqlite::projection::ProjectionStore;
 use shared::adapters::system::SystemClock;
 use shared::dispatch::DispatchHandle;
 use shared::event::{Address, CleanEvent, CleanUser};
-use shared::job::{JobId, JobKind, JobRequest, JobView, Report, ReportRequest, SubmitOrigin, SubmitRequest};
+use shared::job::{
+    JobId, JobKind, JobRequest, JobView, Labels, Report, ReportRequest, Role, SubmitOrigin, SubmitRequest,
+};
 use shared::ports::{
     AcceptStore, ChangeFeed, Clock, EventLog, InputChunk, JobLookup, JobReader, LogStanding, NewJob, NewTask,
     Standing,
@@ -137,6 +139,11 @@ impl Bench {
         Process::start(self, 16)
     }
 
+    /// A worker process that publishes nothing.
+    pub(crate) fn start_reporting(&self) -> Process {
+        Process::with_roles(self, 16, vec![Role::UserStats])
+    }
+
     /// From now on everybody meets another log in the place of the old one, which is returned.
     pub(crate) fn replace_log(&self) -> Arc<dyn EventLog> {
         let file = self.folder.path().join("another-log.sqlite");
@@ -172,8 +179,12 @@ impl Bench {
     }
 
     pub(crate) async fn ask(&self, request: ReportRequest) -> JobId {
-        self.accept(JobRequest::Report(request), vec![0], Vec::new())
-            .await
+        self.accept_empty(JobRequest::Report(request)).await
+    }
+
+    /// A job of one task without input.
+    pub(crate) async fn accept_empty(&self, request: JobRequest) -> JobId {
+        self.accept(request, vec![0], Vec::new()).await
     }
 
     async fn accept(&self, request: JobRequest, tasks: Vec<u64>, chunks: Vec<InputChunk>) -> JobId {
@@ -191,6 +202,7 @@ impl Bench {
             chunks,
             rejects: Vec::new(),
             upload: None,
+            labels: Labels::default(),
             key: None,
             trace: TraceContext::generate(),
         };

@@ -47,6 +47,7 @@ impl AcceptStore for Recording {
             state: JobState::Queued,
             revision: 1,
             retry_of: None,
+            labels: job.labels.clone(),
             created_at: job.created_at,
             started_at: None,
             ended_at: None,

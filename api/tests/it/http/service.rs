@@ -20,7 +20,7 @@ use serde_json::Value;
 use shared::adapters::system::SystemClock;
 use shared::dispatch::DispatchHandle;
 use shared::job::{
-    GroupBy, IdempotencyKey, JobFilter, JobId, JobRequest, JobState, JobView, Progress, Report,
+    GroupBy, IdempotencyKey, JobFilter, JobId, JobRequest, JobState, JobView, Labels, Progress, Report,
     ReportRequest, ReportRow, SubmitOrigin, SubmitRequest,
 };
 use shared::ports::{
@@ -192,6 +192,7 @@ impl Store {
             state,
             revision: 1,
             retry_of: None,
+            labels: Labels::default(),
             created_at: Timestamp::from_millis(1_000),
             started_at: None,
             ended_at: None,

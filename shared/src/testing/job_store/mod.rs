@@ -150,6 +150,7 @@ macro_rules! job_store_suite {
             list::a_list_is_in_the_order_of_acceptance,
             list::pages_of_a_list_neither_repeat_nor_leave_out,
             list::a_filter_shows_what_it_names,
+            list::a_label_finds_its_jobs,
             list::a_listed_job_lacks_receipts_attempts_and_rows,
             list::the_rows_of_a_report_keep_their_order,
             list::a_job_holds_at_most_the_rows_asked_for,

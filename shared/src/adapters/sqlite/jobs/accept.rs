@@ -10,7 +10,7 @@ use super::rows::{self, JobRow, int};
 use super::tx::Tx;
 use super::{JobStore, keys, read, staging, transition};
 use crate::adapters::sqlite::Write;
-use crate::job::{IdempotencyKey, JobRequest, JobState};
+use crate::job::{IdempotencyKey, JobRequest, JobState, Labels};
 use crate::ports::{AcceptStore, Accepted, InputChunk, KeptKey, NewJob, RejectRecord, StoreError, UploadId};
 use crate::time::Timestamp;
 
@@ -98,6 +98,7 @@ fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
         insert_tasks(tx, job, row.seq)?;
         staging::add_chunks(tx, &input, &job.chunks)?;
         staging::add_rejects(tx, &input, &job.rejects)?;
+        insert_labels(tx, &job.labels, row.seq)?;
         insert_waits(tx, &job.request, row.seq)?;
         keys::keep(tx, job.key.as_ref(), job.id)?;
         transition::count_new(tx, &row)?;
@@ -113,8 +114,8 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
     let change = tx.next_change()?;
     tx.run(
         "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
-                           root, input, trace, request)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11)",
+                           root, input, trace, request, labels)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11, ?12)",
         params![
             job.id.as_bytes(),
             kind.as_str(),
@@ -127,6 +128,7 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
             input,
             job.trace.to_string(),
             rows::to_json(&job.request),
+            (!job.labels.is_empty()).then(|| rows::to_json(&job.labels)),
         ],
     )?;
     Ok(JobRow {
@@ -160,6 +162,16 @@ fn insert_tasks(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
     Ok(())
 }
 
+pub(super) fn insert_labels(tx: &Tx<'_>, labels: &Labels, seq: i64) -> Result<(), Fault> {
+    for (key, value) in labels.iter() {
+        tx.run(
+            "INSERT INTO job_labels (key, value, job) VALUES (?1, ?2, ?3)",
+            params![key, value, seq],
+        )?;
+    }
+    Ok(())
+}
+
 /// Until when a task has to be done; `None` for ever.
 pub(super) struct Deadline {
     /// What remains of it under another boot.
@@ -173,7 +185,7 @@ impl Deadline {
     pub(super) fn of(tx: &Tx<'_>, request: &JobRequest, created_at: Timestamp) -> Self {
         let after_ms = match request {
             JobRequest::Report(report) => Some(i64::from(report.deadline_s) * 1000),
-            JobRequest::Submit(_) => None,
+            JobRequest::Submit(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
         };
         Self {
             wall_ms: after_ms.map(|after| created_at.plus_millis(after).as_millis()),

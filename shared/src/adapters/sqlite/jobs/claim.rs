@@ -97,13 +97,15 @@ fn claimed(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, lease: Lease) -> Result<Cl
         .query_row([job.seq], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })?;
-    let (events, parked): (i64, Option<String>) = tx
-        .statement("SELECT events, parked FROM tasks WHERE job = ?1 AND no = ?2")?
-        .query_row(params![job.seq, task.no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (events, published, parked): (i64, i64, Option<String>) = tx
+        .statement("SELECT events, published, parked FROM tasks WHERE job = ?1 AND no = ?2")?
+        .query_row(params![job.seq, task.no], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     let request: JobRequest = rows::json("jobs.request", &request)?;
     let first_chunk = match &request {
         JobRequest::Submit(_) => staging::chunk(tx.connection, &input, task.no, 0, AT_HAND_BYTES)?,
-        JobRequest::Report(_) => None,
+        JobRequest::Report(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
     };
     Ok(Claimed {
         lease,
@@ -113,6 +115,7 @@ fn claimed(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, lease: Lease) -> Result<Cl
         root: JobId(uuid::Uuid::from_bytes(root)),
         created_at: Timestamp::from_millis(created_ms),
         events: rows::count(events),
+        published: rows::count(published),
         first_chunk,
         parked: parked
             .map(|parked| rows::json("tasks.parked", &parked))

@@ -1,4 +1,4 @@
--- Keys, retries, removal, deaths, and deadlines on the boot clock.
+-- Keys, retries, removal, labels, deaths, and deadlines on the boot clock.
 
 -- A client's key outlives the job that came of it (contract.md §3).
 CREATE TABLE keys (
@@ -25,3 +25,13 @@ ALTER TABLE tasks ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN deadline_boot_ms INTEGER;
 DROP INDEX tasks_deadline;
 CREATE INDEX tasks_deadline ON tasks (deadline_boot_ms) WHERE state = 'queued' AND deadline_boot_ms IS NOT NULL;
+
+-- Labels as JSON with their job, and by value for lists.
+ALTER TABLE jobs ADD COLUMN labels TEXT;
+CREATE TABLE job_labels (
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    job INTEGER NOT NULL REFERENCES jobs (seq),
+    PRIMARY KEY (key, value, job)
+) WITHOUT ROWID;
+CREATE INDEX labels_by_job ON job_labels (job);

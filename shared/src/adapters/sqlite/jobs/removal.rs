@@ -15,11 +15,12 @@ use crate::time::Timestamp;
 const FORGET_MAX: i64 = 1_000;
 
 /// What a job has in tables of its own, beside its row.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "DELETE FROM attempts WHERE job = ?1",
     "DELETE FROM receipts WHERE job = ?1",
     "DELETE FROM report_rows WHERE job = ?1",
     "DELETE FROM reports WHERE job = ?1",
+    "DELETE FROM job_labels WHERE job = ?1",
     "DELETE FROM waits WHERE waiter = ?1",
     "DELETE FROM tasks WHERE job = ?1",
 ];

@@ -47,9 +47,9 @@ fn make(tx: &Tx<'_>, ended: &JobRow, retry: &NewRetry) -> Result<(), Fault> {
     let (state, change) = (JobState::Queued, tx.next_change()?);
     tx.run(
         "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
-                           root, retry_of, input, trace, request)
+                           root, retry_of, input, trace, request, labels)
          SELECT ?2, kind, ?3, 1, ?4, (SELECT count(*) FROM tasks WHERE job = ?1), received, rejected, ?5,
-                root, id, input, ?6, request
+                root, id, input, ?6, request, labels
          FROM jobs WHERE seq = ?1",
         params![
             ended.seq,
@@ -66,6 +66,10 @@ fn make(tx: &Tx<'_>, ended: &JobRow, retry: &NewRetry) -> Result<(), Fault> {
         "INSERT INTO tasks (job, no, queue, state, standing, at_boot_ms, events, deadline_ms, deadline_boot_ms)
          SELECT ?2, no, queue, 'queued', 'unsent', ?3, events, ?4, ?5 FROM tasks WHERE job = ?1",
         params![ended.seq, seq, tx.boot_ms, deadline.wall_ms, deadline.boot_ms],
+    )?;
+    tx.run(
+        "INSERT INTO job_labels (key, value, job) SELECT key, value, ?2 FROM job_labels WHERE job = ?1",
+        params![ended.seq, seq],
     )?;
     accept::insert_waits(tx, &request, seq)?;
     let made = rows::job_by_seq(tx, seq)?;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
-use crate::job::{JobId, JobRequest, JobView, ReportRequest, SubmitOrigin, SubmitRequest, TaskRef, WorkerId};
+use crate::job::{
+    JobId, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
+};
 use crate::ports::{Accepted, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask, Outcome, Published};
 use crate::time::Timestamp;
 use crate::wire::TraceContext;
@@ -84,6 +86,7 @@ pub(super) fn job(request: JobRequest, tasks: u32) -> NewJob {
         chunks: Vec::new(),
         rejects: Vec::new(),
         upload: None,
+        labels: Labels::default(),
         key: None,
         trace: TraceContext::generate(),
     }

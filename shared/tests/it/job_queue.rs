@@ -1,6 +1,5 @@
 //! Every adapter of the port runs the port's conformance suite.
 
 mod embedded;
-mod proxy;
 mod rabbitmq;
 mod rabbitmq_outage;

@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use shared::adapters::rabbitmq::{Address, RabbitQueue};
+use shared::adapters::rabbitmq::RabbitQueue;
 use shared::ports::{Health, JobQueue, QueueError};
 use shared::testing::brokers::Brokers;
+use shared::testing::fault_proxy::FaultProxy;
 use shared::testing::job_queue::{
     QUEUE, assert_quiet, delivered, send_all, take, tasks, until_depth, wakeups, within,
 };
 
-use super::proxy::Proxy;
 use super::rabbitmq::{Rabbit, rabbit, until_connected};
 
 /// A queue whose connections go through a proxy.
-async fn behind_a_proxy(rabbit: &Rabbit) -> (Proxy, Arc<RabbitQueue>) {
-    let url = Brokers::get().rabbitmq_url();
-    let address = url.parse::<Address>().expect("the URL is one").to_string();
-    let proxy = Proxy::start(address.clone()).await;
-    let queue = rabbit.connect(&url.replace(&address, &format!("127.0.0.1:{}", proxy.port)));
+async fn behind_a_proxy(rabbit: &Rabbit) -> (FaultProxy, Arc<RabbitQueue>) {
+    let (proxy, url) = Brokers::get().rabbitmq_proxy();
+    let queue = rabbit.connect(&url);
     until_connected(&queue).await;
     (proxy, Arc::new(queue))
 }
@@ -46,7 +44,7 @@ async fn sends_go_on_after_an_outage_and_the_connections_rise() {
     send_all(&*queue, QUEUE, &wakeups(3)).await;
     let before = *queue.connections().borrow();
 
-    proxy.cut();
+    proxy.shut();
     until_up(&queue, false).await;
     let refused = within("the refusal", queue.send(QUEUE, wakeups(2_000))).await;
     assert!(matches!(refused, Err(QueueError::Away)), "{refused:?}");
@@ -54,7 +52,7 @@ async fn sends_go_on_after_an_outage_and_the_connections_rise() {
     assert!(matches!(depth, Err(QueueError::Away)), "{depth:?}");
     assert!(queue.health().detail.is_some());
 
-    proxy.mend();
+    proxy.heal();
     until_connected_after(&queue, before).await;
     send_all(&*queue, QUEUE, &wakeups(4)).await;
     until_depth(&*queue, QUEUE, 7).await;
@@ -71,9 +69,9 @@ async fn a_consumer_outlives_a_connection_and_old_acknowledgements_are_forgotten
     let mut consumer = queue.consume(QUEUE, 10).await;
     let old = take(&mut *consumer, 5).await;
 
-    proxy.cut();
+    proxy.shut();
     until_up(&queue, false).await;
-    proxy.mend();
+    proxy.heal();
     let again = take(&mut *consumer, 5).await;
     assert_eq!(delivered(&again), tasks(&sent));
     assert_ne!(old[0].connection, again[0].connection);
@@ -108,9 +106,9 @@ async fn a_connection_cut_in_the_middle_of_sends_leaves_no_send_waiting() {
     };
     until_busy(&queue).await;
     let before = *queue.connections().borrow();
-    proxy.cut();
+    proxy.shut();
     let confirmed = within("the sends to end", sending).await.unwrap();
-    proxy.mend();
+    proxy.heal();
     until_connected_after(&queue, before).await;
     // What was confirmed is there; what was not may be.
     let depth = queue.depth(QUEUE).await.unwrap();

@@ -106,6 +106,11 @@ fn describe() {
         "Messages that wait in a queue."
     );
     describe_gauge!(
+        "census_dead_messages",
+        Unit::Count,
+        "Messages in the dead queue: none could be read as a wake-up."
+    );
+    describe_gauge!(
         "census_projection_lag",
         Unit::Count,
         "Records of a partition that are not folded yet."

@@ -22,6 +22,7 @@ pub struct FaultProxy {
     address: SocketAddr,
     weather: watch::Sender<Weather>,
     accepted: Arc<AtomicU64>,
+    open: Arc<()>,
     /// Ends the thread when it is dropped.
     _life: oneshot::Sender<()>,
 }
@@ -78,6 +79,8 @@ impl FaultProxy {
         });
         let accepted = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&accepted);
+        let open = Arc::new(());
+        let counting = Arc::clone(&open);
         let (life, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -87,7 +90,7 @@ impl FaultProxy {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, target, seen, &counted) => {}
+                        () = accept(listener, target, &seen, &counted, &counting) => {}
                         _ = ended => {}
                     }
                 });
@@ -96,6 +99,7 @@ impl FaultProxy {
             address,
             weather,
             accepted,
+            open,
             _life: life,
         })
     }
@@ -110,6 +114,13 @@ impl FaultProxy {
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many connections both sides hold open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        // This handle's and the thread's do not count.
+        Arc::strong_count(&self.open).saturating_sub(2)
     }
 
     /// Ends every connection; new ones are forwarded.
@@ -169,15 +180,20 @@ impl Weather {
 async fn accept(
     listener: StdListener,
     target: SocketAddr,
-    weather: watch::Receiver<Weather>,
+    weather: &watch::Receiver<Weather>,
     accepted: &AtomicU64,
+    open: &Arc<()>,
 ) {
     let listener = TcpListener::from_std(listener).expect("it was made non-blocking");
     loop {
         let (client, _) = listener.accept().await.expect("it listens");
         accepted.fetch_add(1, Ordering::Relaxed);
         if !weather.borrow().refusing {
-            tokio::spawn(forward(client, target, weather.clone()));
+            let (weather, open) = (weather.clone(), Arc::clone(open));
+            tokio::spawn(async move {
+                forward(client, target, weather).await;
+                drop(open);
+            });
         }
     }
 }

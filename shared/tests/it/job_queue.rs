@@ -3,3 +3,4 @@
 mod embedded;
 mod rabbitmq;
 mod rabbitmq_outage;
+mod rabbitmq_restart;

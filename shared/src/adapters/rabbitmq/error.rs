@@ -50,6 +50,21 @@ impl LinkFault {
         }
     }
 
+    /// RabbitMQ ends a connection (541, internal error) that declares a new quorum queue while another is at it. The
+    /// next try finds the queue.
+    pub(super) fn is_lost_race(&self) -> bool {
+        match self {
+            Self::Refused { source, .. } => {
+                matches!(**source, amiquip::Error::ServerClosedConnection { code: 541, .. })
+            }
+            Self::Address { .. }
+            | Self::Unreachable { .. }
+            | Self::Thread { .. }
+            | Self::Lost
+            | Self::Cancelled => false,
+        }
+    }
+
     /// The whole chain in one line.
     pub(super) fn chain(&self) -> String {
         let mut text = self.to_string();

@@ -1,14 +1,16 @@
 //! The wake-up queue on RabbitMQ (step 3): quorum queues, confirmed publishes, nothing that a job depends on.
 //!
 //! ```text
-//! async callers ──commands──▶ std thread "publish" ──▶ connection of its own ─┐
-//!      ▲  oneshot per batch ◀── confirms, returns                             ├─▶ RabbitMQ
+//! async callers ──batches──▶ std thread "publish" ──▶ connection of its own ──┐
+//!      ▲  oneshot per batch ◀── confirms, returns                             │
+//! async callers ──questions──▶ std thread "ask" ──▶ another ──────────────────┼─▶ RabbitMQ
 //! Deliveries ◀──channel── std thread "consume" (one per consumer) ◀───────────┘
 //! ```
 //! amiquip blocks, so no async task ever touches it. A server that blocks publishers stops reading from their
-//! connections; consumers have connections of their own, so that their acknowledgements still get through.
+//! connections; consumers and questions have connections of their own, so that they still get through.
 
 mod address;
+mod ask;
 mod connection;
 mod consume;
 mod error;

@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod app_error;
+pub mod commands;
 mod complete;
 mod consume;
 pub mod crew;

@@ -2,5 +2,6 @@
 
 mod embedded;
 mod rabbitmq;
+mod rabbitmq_dead;
 mod rabbitmq_outage;
 mod rabbitmq_restart;

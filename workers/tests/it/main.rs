@@ -3,6 +3,7 @@
 
 mod bench;
 mod crashes;
+mod dead;
 mod faulty_log;
 mod process;
 mod reports;

@@ -59,7 +59,7 @@ impl Asker {
     }
 
     fn answer(&self, question: Question, session: &Session) -> Result<(), LinkFault> {
-        let depth = depth(session, self.topology.queue(question.queue));
+        let depth = session.depth(self.topology.queue(question.queue));
         // A refusal closes the channel: the next connection declares the queue anew.
         let ended = depth.is_err();
         // Nobody may wait any more.
@@ -68,8 +68,9 @@ impl Asker {
     }
 
     fn look_at_the_dead(&self, session: &Session) -> Result<(), LinkFault> {
-        let dead =
-            depth(session, self.topology.dead()).map_err(LinkFault::refused("counting dead messages"))?;
+        let dead = session
+            .depth(self.topology.dead())
+            .map_err(LinkFault::refused("counting dead messages"))?;
         #[expect(
             clippy::cast_precision_loss,
             reason = "the dead queue holds thousands at most"
@@ -118,9 +119,4 @@ impl Duty for Asker {
             }
         }
     }
-}
-
-fn depth(session: &Session, queue: String) -> Result<u64, amiquip::Error> {
-    let queue = session.channel.queue_declare_passive(queue)?;
-    Ok(u64::from(queue.declared_message_count().unwrap_or_default()))
 }

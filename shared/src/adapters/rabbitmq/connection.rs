@@ -182,6 +182,12 @@ impl Session {
         })
     }
 
+    /// Messages that wait in a queue. A refusal closes the channel.
+    pub(super) fn depth(&self, queue: String) -> amiquip::Result<u64> {
+        let queue = self.channel.queue_declare_passive(queue)?;
+        Ok(u64::from(queue.declared_message_count().unwrap_or_default()))
+    }
+
     /// Ends the connection. The cause of a loss is known only here.
     pub(super) fn close<T>(self, served: Result<T, LinkFault>) -> Result<T, LinkFault> {
         for notification in self.blocked.try_iter() {

@@ -39,6 +39,12 @@ pub(super) enum LinkFault {
     /// The server ended the consumer, as when its queue is deleted.
     #[error("the server ended the consumer")]
     Cancelled,
+    /// The server is in alarm.
+    #[error("the server takes no messages for now")]
+    Blocked,
+    /// A message was not confirmed, or had no queue to go to.
+    #[error("the server did not confirm a message")]
+    Unconfirmed,
 }
 
 impl LinkFault {
@@ -61,7 +67,9 @@ impl LinkFault {
             | Self::Unreachable { .. }
             | Self::Thread { .. }
             | Self::Lost
-            | Self::Cancelled => false,
+            | Self::Cancelled
+            | Self::Blocked
+            | Self::Unconfirmed => false,
         }
     }
 

@@ -7,12 +7,15 @@
 //! Deliveries ◀──channel── std thread "consume" (one per consumer) ◀───────────┘
 //! ```
 //! amiquip blocks, so no async task ever touches it. A server that blocks publishers stops reading from their
-//! connections; consumers and questions have connections of their own, so that they still get through.
+//! connections; consumers and questions have connections of their own, so that they still get through. An operator's
+//! commands on the dead queue (`dead.rs`) make one each.
 
 mod address;
 mod ask;
 mod connection;
 mod consume;
+mod dead;
+mod dead_message;
 mod error;
 mod health;
 mod publish;
@@ -21,5 +24,6 @@ mod topology;
 mod tracker;
 
 pub use address::{Address, AddressFault};
+pub use dead::RabbitDeadQueue;
 pub use queue::RabbitQueue;
 pub use topology::Topology;

@@ -41,7 +41,7 @@ impl Rabbit {
         RabbitQueue::connect(url, &self.prefix, Arc::new(SystemClock))
     }
 
-    fn topology(&self) -> Topology {
+    pub(super) fn topology(&self) -> Topology {
         Topology::new(&self.prefix)
     }
 
@@ -53,7 +53,7 @@ impl Rabbit {
     }
 
     /// Runs `with` on a plain channel.
-    fn raw<T>(&self, with: impl FnOnce(&Channel) -> T) -> T {
+    pub(super) fn raw<T>(&self, with: impl FnOnce(&Channel) -> T) -> T {
         let mut connection =
             Connection::insecure_open(self.brokers.rabbitmq_url()).expect("RabbitMQ answers");
         let channel = connection.open_channel(None).expect("RabbitMQ answers");

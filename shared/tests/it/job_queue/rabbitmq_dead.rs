@@ -19,7 +19,7 @@ fn publish_rubbish(rabbit: &Rabbit) {
     rabbit.raw(|channel| {
         channel
             .basic_publish("", Publish::with_properties(b"\x1bnew", name, properties))
-            .unwrap();
+            .expect("RabbitMQ answers");
     });
 }
 

@@ -93,6 +93,7 @@ fn state(config: &Config, host: &Host, metrics: Metrics, shutdown: CancellationT
     let submitter = Submitter::new(
         Arc::clone(&store) as _,
         Arc::clone(&store) as _,
+        Arc::clone(&store) as _,
         host.dispatch.clone(),
         Arc::clone(&host.clock),
         limits,

@@ -43,6 +43,12 @@ impl Poller {
         self.reader.job(id, MAX_ROWS).await
     }
 
+    /// Whether the service is stopping: a wait returns at once from now on.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shutdown.is_cancelled()
+    }
+
     /// The job when it has ended or, with `seen`, when its representation is another; at the latest after
     /// `timeout`, then as it is.
     ///

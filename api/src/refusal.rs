@@ -77,6 +77,12 @@ pub enum RefusalCode {
     Empty,
     /// No record is valid.
     AllRejected,
+    /// The key was used for another request.
+    KeyReused,
+    /// Another request with the key is being taken in; trying later helps.
+    KeyInFlight,
+    /// The job of the key was removed.
+    Gone,
     /// The store has no time or no room; trying later helps.
     Overloaded,
     /// The commit failed at the disk (P3).
@@ -87,7 +93,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::BadJson,
         Self::BadParameter,
         Self::IncompleteBody,
@@ -96,6 +102,9 @@ impl RefusalCode {
         Self::BadCsvHeader,
         Self::Empty,
         Self::AllRejected,
+        Self::KeyReused,
+        Self::KeyInFlight,
+        Self::Gone,
         Self::Overloaded,
         Self::StoreOutcomeUnknown,
         Self::Internal,
@@ -113,6 +122,9 @@ impl RefusalCode {
             Self::BadCsvHeader => "bad_csv_header",
             Self::Empty => "empty",
             Self::AllRejected => "all_rejected",
+            Self::KeyReused => "key_reused",
+            Self::KeyInFlight => "key_in_flight",
+            Self::Gone => "gone",
             Self::Overloaded => "overloaded",
             Self::StoreOutcomeUnknown => "store_outcome_unknown",
             Self::Internal => "internal",
@@ -122,6 +134,9 @@ impl RefusalCode {
     /// Whether the same request may do better later.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Overloaded | Self::StoreOutcomeUnknown)
+        matches!(
+            self,
+            Self::KeyInFlight | Self::Overloaded | Self::StoreOutcomeUnknown
+        )
     }
 }

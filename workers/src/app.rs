@@ -69,6 +69,7 @@ impl Host {
         let options = JobStoreOptions {
             lease: config.workers.lease,
             retention: config.store.retention,
+            tombstones: config.store.tombstones,
             boot_id: boot_id.clone(),
             readers: READERS,
             backlog_limit: config.store.backlog_limit,
@@ -144,6 +145,8 @@ impl Host {
                 accepts: Arc::clone(&store) as _,
                 attempts: Arc::clone(&store) as _,
                 rescue: Arc::clone(&store) as _,
+                retention: Arc::clone(&store) as _,
+                control: Arc::clone(&store) as _,
                 reader: store,
                 queue: Arc::clone(&self.queue),
                 log: Arc::clone(&self.log),

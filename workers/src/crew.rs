@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::job::{Backoff, QueueName, Role};
+use shared::ports::Attendance;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +14,8 @@ use crate::log_state::LogState;
 use crate::ports::{CrewPorts, CrewSettings};
 use crate::project::Projector;
 use crate::rescue::Rescuer;
+use crate::service::keep_running;
+use crate::solitude::Solitude;
 
 /// The services of one process.
 pub struct Crew {
@@ -35,19 +38,32 @@ impl Crew {
         if settings.embedded {
             void_leases(&ports, &shutdown).await;
         }
+        // P13: let go only by a clean stop.
+        let _present = attend(&ports, &settings).await;
         // Leases are held until the last attempt has written its outcome.
         let attempts_ended = CancellationToken::new();
         let heart = Heart::new(Arc::clone(&ports.attempts), settings.lease / 3);
         let beating = tokio::spawn(Arc::clone(&heart).run(attempts_ended.clone()));
         let services = TaskTracker::new();
-        for role in &settings.roles {
-            let executor = Executor::new(&ports, Arc::clone(&heart), &log_state, shutdown.clone());
-            services.spawn(Consumer::new(*role, &ports, &settings, executor).run(shutdown.clone()));
+        let solitude = Arc::new(Solitude::new(Arc::clone(&ports.attempts)));
+        for role in settings.roles.clone() {
+            let (ports, settings, heart) = (ports.clone(), settings.clone(), Arc::clone(&heart));
+            let (log_state, solitude, stop) = (log_state.clone(), Arc::clone(&solitude), shutdown.clone());
+            let begin = move || {
+                let heart = Arc::clone(&heart);
+                let executor = Executor::new(&ports, heart, &log_state, Arc::clone(&solitude), stop.clone());
+                Consumer::new(role, &ports, &settings, executor).run(stop.clone())
+            };
+            services.spawn(keep_running(role.as_str(), shutdown.clone(), begin));
         }
         if settings.roles.contains(&Role::UserStats) {
-            services.spawn(Projector::new(&ports, &settings, log_state).run(shutdown.clone()));
+            let (ports, settings, stop) = (ports.clone(), settings.clone(), shutdown.clone());
+            let begin = move || Projector::new(&ports, &settings, log_state.clone()).run(stop.clone());
+            services.spawn(keep_running("projector", shutdown.clone(), begin));
         }
-        services.spawn(Rescuer::new(&ports, &settings).run(shutdown));
+        let stop = shutdown.clone();
+        let begin = move || Rescuer::new(&ports, &settings).run(stop.clone());
+        services.spawn(keep_running("rescuer", shutdown, begin));
         services.close();
         services.wait().await;
         attempts_ended.cancel();
@@ -56,6 +72,20 @@ impl Crew {
                 error = &error as &dyn std::error::Error,
                 "the heartbeats ended badly"
             );
+        }
+    }
+}
+
+/// Without it a death of this process is not noticed, and its tasks are done again all the same.
+async fn attend(ports: &CrewPorts, settings: &CrewSettings) -> Option<Box<dyn Attendance>> {
+    match ports.rescue.attend(&settings.worker).await {
+        Ok(present) => Some(present),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a death of this process would not be noticed"
+            );
+            None
         }
     }
 }

@@ -12,15 +12,17 @@ use tracing::Instrument;
 
 use crate::complete::Completer;
 use crate::handlers::Handlers;
-use crate::heart::{Heart, Pulse};
+use crate::heart::{Heart, Pulse, Signal};
 use crate::log_state::LogState;
 use crate::ports::CrewPorts;
+use crate::solitude::Solitude;
 
 /// Executes claimed attempts.
 pub(crate) struct Executor {
     heart: Arc<Heart>,
     handlers: Handlers,
     completer: Completer,
+    solitude: Arc<Solitude>,
     shutdown: CancellationToken,
 }
 
@@ -37,12 +39,14 @@ impl Executor {
         ports: &CrewPorts,
         heart: Arc<Heart>,
         log_state: &LogState,
+        solitude: Arc<Solitude>,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
             heart,
             handlers: Handlers::new(ports, log_state),
             completer: Completer::new(ports),
+            solitude,
             shutdown,
         }
     }
@@ -80,33 +84,60 @@ impl Executor {
 
     /// `None` when the lease was lost and nothing may be written.
     async fn outcome(&self, attempt: &Attempt) -> Option<Outcome> {
-        let handling = AssertUnwindSafe(self.handlers.handle(attempt)).catch_unwind();
-        tokio::pin!(handling);
-        let handled = tokio::select! {
-            handled = &mut handling => handled,
+        let working = self.work(attempt);
+        tokio::pin!(working);
+        tokio::select! {
+            outcome = &mut working => outcome,
             () = self.shutdown.cancelled() => {
                 attempt.pulse.stop();
-                handling.await
+                working.await
+            }
+        }
+    }
+
+    async fn work(&self, attempt: &Attempt) -> Option<Outcome> {
+        let entered = tokio::select! {
+            entered = self.solitude.enter(&attempt.claimed) => entered,
+            signal = attempt.pulse.stopped() => return match signal {
+                Signal::Lost => None,
+                Signal::Stop | Signal::Go => Some(Outcome::HandBack(Published::default())),
+            },
+        };
+        let _company = match entered {
+            Ok(company) => company?,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a task cannot run alone now"
+                );
+                let reason = error.to_string();
+                return Some(failed(Failure::Transient { reason }));
             }
         };
+        let handled = AssertUnwindSafe(self.handlers.handle(attempt))
+            .catch_unwind()
+            .await;
         handled.unwrap_or_else(|_| {
             tracing::error!("a handler panicked; its task fails");
             let detail = "Census failed to do this; the operator's log says why.".to_owned();
-            let failure = Failure::Permanent(JobError {
+            Some(failed(Failure::Permanent(JobError {
                 code: JobError::INTERNAL,
                 detail,
-            });
-            Some(Outcome::Failed {
-                failure,
-                published: Published::default(),
-            })
+            })))
         })
+    }
+}
+
+fn failed(failure: Failure) -> Outcome {
+    Outcome::Failed {
+        failure,
+        published: Published::default(),
     }
 }
 
 fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Published(_) | Outcome::Reported(_) => "succeeded",
+        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } => "succeeded",
         Outcome::Failed {
             failure: Failure::Transient { .. },
             published: _,

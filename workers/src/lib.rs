@@ -18,4 +18,6 @@ pub mod ports;
 pub mod process;
 mod project;
 mod rescue;
+mod service;
+mod solitude;
 mod wake;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use shared::dispatch::DispatchHandle;
 use shared::job::{Role, WorkerId};
 use shared::ports::{
-    AcceptStore, AttemptStore, Clock, EventLog, JobQueue, JobReader, Projection, RescueStore,
+    AcceptStore, AttemptStore, Clock, EventLog, JobControl, JobQueue, JobReader, Projection, RescueStore,
+    RetentionStore,
 };
 
 /// What the services work with.
@@ -18,6 +19,10 @@ pub struct CrewPorts {
     pub attempts: Arc<dyn AttemptStore>,
     /// Repairs.
     pub rescue: Arc<dyn RescueStore>,
+    /// Removes what is past its retention.
+    pub retention: Arc<dyn RetentionStore>,
+    /// What bulk jobs do to others.
+    pub control: Arc<dyn JobControl>,
     /// Reads jobs that a report waits for.
     pub reader: Arc<dyn JobReader>,
     /// Wake-ups.

@@ -1,11 +1,12 @@
-//! The rescuer: one process at a time repairs what others left: lapsed leases, parked and late reports, uploads.
+//! The rescuer: one process at a time repairs what others left: lapsed leases, parked and late reports, uploads,
+//! and removes what is past its retention.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::dispatch::DispatchHandle;
 use shared::job::WorkerId;
-use shared::ports::{AcceptStore, Clock, RescueStore, Rescued, StoreError};
+use shared::ports::{AcceptStore, Clock, RescueStore, Rescued, RetentionStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::{CrewPorts, CrewSettings};
@@ -16,6 +17,12 @@ const EVERY: Duration = Duration::from_secs(1);
 const LAPSED_MAX: usize = 1_000;
 /// Rounds between two sweeps of uploads.
 const SWEEP_ROUNDS: u32 = 60;
+/// Jobs that one transaction removes.
+const PURGE_MAX: usize = 200;
+/// Transactions of one round that remove: the next round goes on.
+const PURGES_A_ROUND: u32 = 20;
+/// Rounds after a jump of the wall clock in which nothing is removed: an operator may still set it right (P8).
+const PURGE_AFTER_ROUNDS: u32 = 600;
 /// Clocks that moved apart by more than this between two rounds have jumped (P8).
 const JUMP_MS: i64 = 2_000;
 
@@ -23,6 +30,7 @@ const JUMP_MS: i64 = 2_000;
 pub(crate) struct Rescuer {
     store: Arc<dyn RescueStore>,
     accepts: Arc<dyn AcceptStore>,
+    retention: Arc<dyn RetentionStore>,
     clock: Arc<dyn Clock>,
     dispatch: DispatchHandle,
     waker: Waker,
@@ -30,6 +38,8 @@ pub(crate) struct Rescuer {
     lease: Duration,
     /// Whether the last round left late reports alone.
     spared: bool,
+    /// Rounds in which nothing is removed.
+    keeps_rounds: u32,
 }
 
 impl Rescuer {
@@ -37,12 +47,14 @@ impl Rescuer {
         Self {
             store: Arc::clone(&ports.rescue),
             accepts: Arc::clone(&ports.accepts),
+            retention: Arc::clone(&ports.retention),
             clock: Arc::clone(&ports.clock),
             dispatch: ports.dispatch.clone(),
             waker: Waker::new(ports),
             worker: settings.worker.clone(),
             lease: settings.lease,
             spared: false,
+            keeps_rounds: 0,
         }
     }
 
@@ -57,8 +69,9 @@ impl Rescuer {
             if (apart_ms - before_ms).abs() > JUMP_MS {
                 tracing::warn!(
                     jump_ms = apart_ms - before_ms,
-                    "the wall clock jumped; nothing is rescued in this round"
+                    "the wall clock jumped; nothing is rescued in this round, nor removed in the next minutes"
                 );
+                self.keeps_rounds = PURGE_AFTER_ROUNDS;
                 continue;
             }
             rounds += 1;
@@ -102,6 +115,24 @@ impl Rescuer {
             let swept = self.accepts.sweep_uploads().await?;
             if swept > 0 {
                 tracing::info!(uploads = swept, "uploads that broke off were dropped");
+            }
+        }
+        self.purge().await
+    }
+
+    async fn purge(&mut self) -> Result<(), StoreError> {
+        if self.keeps_rounds > 0 {
+            self.keeps_rounds -= 1;
+            return Ok(());
+        }
+        for _ in 0..PURGES_A_ROUND {
+            let purged = self.retention.purge(PURGE_MAX).await?;
+            if purged.jobs > 0 {
+                tracing::info!(jobs = purged.jobs, "jobs past their retention were removed");
+                metrics::counter!("census_jobs_purged_total").increment(purged.jobs);
+            }
+            if !purged.more {
+                break;
             }
         }
         Ok(())

@@ -1,7 +1,9 @@
 //! A job as callers see it. Absent members are absent, never `null`.
 
+use std::collections::BTreeMap;
+
 use poem_openapi::{Enum, Object};
-use shared::job::{Attempt, JobKind, JobState, JobView, Progress, Receipt};
+use shared::job::{Attempt, JobKind, JobState, JobView, Labels, Progress, Receipt};
 use uuid::Uuid;
 
 use super::{Moment, Problem, ReportResult, integer};
@@ -12,12 +14,16 @@ use super::{Moment, Problem, ReportResult, integer};
 pub struct Job {
     /// The job's id.
     pub id: Uuid,
-    /// `submit` or `report`; more may come.
+    /// `submit`, `report`, `cancel` or `retry`; more may come.
     pub kind: String,
     /// Where the job stands.
     pub state: JobStateName,
     /// Starts at 1 and rises with each visible change.
     pub revision: i64,
+    /// What its caller called it.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// The job that this one repeats.
+    pub retry_of: Option<Uuid>,
     /// When it was accepted.
     pub created_at: Moment,
     /// When work on it began.
@@ -28,6 +34,8 @@ pub struct Job {
     pub expires_at: Option<Moment>,
     /// Counts of a submit.
     pub progress: Option<JobProgress>,
+    /// What a bulk job did.
+    pub bulk: Option<JobBulk>,
     /// Where the events of a submit stand in the log, one for each partition; absent in lists.
     pub receipts: Option<Vec<JobReceipt>>,
     /// The last ten attempts, oldest first; absent in lists.
@@ -61,11 +69,14 @@ impl Job {
             kind: kind.as_str().to_owned(),
             state: view.state.into(),
             revision: integer(view.revision),
+            labels: (!view.labels.is_empty()).then(|| owned(&view.labels)),
+            retry_of: view.retry_of.map(|id| id.0),
             created_at: Moment(view.created_at),
             started_at: view.started_at.map(Moment),
             ended_at: view.ended_at.map(Moment),
             expires_at: view.expires_at.map(Moment),
             progress: of_submit.then(|| view.progress.into()),
+            bulk: kind.is_bulk().then(|| JobBulk::from(view.progress)),
             receipts: (of_submit && whole).then(|| view.receipts.iter().map(JobReceipt::from).collect()),
             attempts: whole.then(|| view.attempts.iter().map(JobAttempt::from).collect()),
             report: view.report.as_ref().map(|report| match shown {
@@ -76,6 +87,13 @@ impl Job {
             links: Links::new(view, public_url),
         }
     }
+}
+
+fn owned(labels: &Labels) -> BTreeMap<String, String> {
+    let labels = labels.iter();
+    labels
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// The state of a job.
@@ -140,6 +158,24 @@ impl From<Progress> for JobProgress {
             received: integer(progress.received),
             rejected: integer(progress.rejected),
             published: integer(progress.published),
+        }
+    }
+}
+
+/// What a bulk job did to others.
+#[derive(Clone, Copy, Debug, Object)]
+pub struct JobBulk {
+    /// Jobs that the filter found; 0 before the end.
+    pub matched: i64,
+    /// Jobs that were cancelled or retried so far; a lower bound after a crash of a worker.
+    pub changed: i64,
+}
+
+impl From<Progress> for JobBulk {
+    fn from(progress: Progress) -> Self {
+        Self {
+            matched: integer(progress.received),
+            changed: integer(progress.published),
         }
     }
 }
@@ -213,12 +249,16 @@ pub struct Links {
     /// The job itself.
     #[oai(rename = "self")]
     pub itself: String,
+    /// Its changes as server-sent events.
+    pub stream: String,
     /// Its whole result.
     pub result: Option<String>,
     /// The records that were refused.
     pub rejects: Option<String>,
     /// `POST` stops the job.
     pub cancel: Option<String>,
+    /// `POST` makes the same request a job again.
+    pub retry: Option<String>,
 }
 
 impl Links {
@@ -227,9 +267,11 @@ impl Links {
         let below = |name: &str, possible: bool| possible.then(|| format!("{itself}/{name}"));
         let has_result = matches!(view.state, JobState::Succeeded | JobState::PartiallySucceeded);
         Self {
+            stream: format!("{itself}/stream"),
             result: below("result", has_result),
             rejects: below("rejects", view.progress.rejected > 0),
             cancel: below("cancel", !view.state.is_terminal()),
+            retry: below("retry", view.state.is_terminal()),
             itself,
         }
     }

@@ -82,10 +82,13 @@ fn digest(filter: &JobFilter) -> u64 {
     let mut states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
     states.sort_unstable();
     states.dedup();
+    let mut labels = filter.labels.clone();
+    labels.sort_unstable();
+    labels.dedup();
     let mut text = String::new();
     write!(
         text,
-        "{kinds:?} {states:?} {:?} {:?}",
+        "{kinds:?} {states:?} {labels:?} {:?} {:?}",
         filter.created_from, filter.created_to
     )
     .expect("writing to a string succeeds");

@@ -4,6 +4,7 @@
 
 mod etag;
 mod event;
+mod history;
 mod job;
 mod list;
 mod moment;
@@ -14,7 +15,8 @@ mod result;
 
 pub use etag::{EntityTag, SeenTags};
 pub use event::{EventAddress, SubmitBody, UserEvent};
-pub use job::{Job, JobAttempt, JobProgress, JobReceipt, JobStateName, Links, Shown};
+pub use history::{JobHistory, JobStep, JobStepKind};
+pub use job::{Job, JobAttempt, JobBulk, JobProgress, JobReceipt, JobStateName, Links, Shown};
 pub use list::{Cursor, CursorFault, JobList};
 pub use moment::Moment;
 pub use number::{Bounded, MAX_INTEGER, integer};

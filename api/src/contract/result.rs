@@ -5,9 +5,10 @@ use serde::Serialize;
 use shared::job::JobView;
 use shared::ports::StoredReject;
 
-use super::{GroupByName, JobProgress, JobReceipt, LogPosition, Moment, ReportPlace, integer};
+use super::{GroupByName, JobBulk, JobProgress, JobReceipt, LogPosition, Moment, ReportPlace, integer};
 
-/// The result of a job: of a report the report with all of its rows, of a submit its `progress` and `receipts`.
+/// The result of a job: of a report the report with all of its rows, of a submit its `progress` and `receipts`, of a
+/// bulk job what it did.
 ///
 /// One schema with what either has: clients in many languages cannot read a choice of schemas.
 #[derive(Clone, Debug, Object)]
@@ -33,12 +34,15 @@ pub struct JobResult {
     pub progress: Option<JobProgress>,
     /// Of a submit: where its events stand in the log.
     pub receipts: Option<Vec<JobReceipt>>,
+    /// Of a bulk job: what it did.
+    pub bulk: Option<JobBulk>,
 }
 
 impl JobResult {
-    /// The result of a submit.
+    /// The result of a job that is no report.
     #[must_use]
-    pub fn of_submit(view: &JobView) -> Self {
+    pub fn without_report(view: &JobView) -> Self {
+        let is_bulk = view.request.kind().is_bulk();
         Self {
             group_by: None,
             generated_at: None,
@@ -48,8 +52,9 @@ impl JobResult {
             quarantined: None,
             as_of: None,
             rows: None,
-            progress: Some(view.progress.into()),
-            receipts: Some(view.receipts.iter().map(JobReceipt::from).collect()),
+            progress: (!is_bulk).then(|| view.progress.into()),
+            receipts: (!is_bulk).then(|| view.receipts.iter().map(JobReceipt::from).collect()),
+            bulk: is_bulk.then(|| view.progress.into()),
         }
     }
 }

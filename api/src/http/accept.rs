@@ -1,12 +1,11 @@
 //! The answer to every request that makes a job.
 
-use poem_openapi::ApiResponse;
-use poem_openapi::payload::Json;
-use shared::job::JobView;
-
 use super::problem::RETRY_AFTER_S;
 use super::state::ApiState;
 use crate::contract::Job;
+use crate::submit::Submitted;
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Json;
 
 /// The request became a job.
 #[derive(ApiResponse)]
@@ -27,15 +26,26 @@ pub(super) enum JobAccepted {
         /// Names this representation of the job.
         #[oai(header = "ETag")]
         String,
+        /// `true` when an earlier request with the same key had made the job.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<bool>,
     ),
 }
 
 impl JobAccepted {
     /// The answer for this job.
-    pub(super) fn new(state: &ApiState, view: &JobView) -> Self {
-        let job = state.whole(view);
+    pub(super) fn new(state: &ApiState, submitted: &Submitted) -> Self {
+        let job = state.whole(&submitted.job);
         let location = job.links.itself.clone();
-        let tag = state.tag(view).to_string();
-        Self::Accepted(Json(job), location.clone(), location, RETRY_AFTER_S, tag)
+        let tag = state.tag(&submitted.job).to_string();
+        let replayed = submitted.replayed.then_some(true);
+        Self::Accepted(
+            Json(job),
+            location.clone(),
+            location,
+            RETRY_AFTER_S,
+            tag,
+            replayed,
+        )
     }
 }

@@ -9,10 +9,12 @@ use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
 use super::body::{StreamedBody, drain, unsupported};
+use super::key::KeyHeader;
 use super::problem::HttpProblem;
+use super::query::labels;
 use super::state::ApiState;
 use crate::openapi::Tag;
-use crate::submit::ImportFormat;
+use crate::submit::{Envelope, ImportFormat, Submitted};
 
 /// Importing of streams.
 pub(crate) struct ImportApi;
@@ -31,27 +33,45 @@ impl ImportApi {
         trace: Data<&TraceContext>,
         /// The format of the body.
         format: Query<Option<ImportFormatName>>,
+        /// A label of the job, as `key:value`; may be repeated.
+        label: Query<Option<Vec<String>>>,
+        /// Makes the request repeatable: the same key with the same request leads to the same job.
+        #[oai(name = "Idempotency-Key")]
+        key: KeyHeader,
         mut body: StreamedBody,
     ) -> poem::Result<JobAccepted> {
-        let format = match format.0 {
-            Some(ImportFormatName::Ndjson) => ImportFormat::Ndjson,
-            Some(ImportFormatName::Csv) => ImportFormat::Csv,
-            None => match format_of(body.media_type.as_ref()) {
-                Ok(format) => format,
-                Err(problem) => {
-                    drain(body.stream).await;
-                    return Err(problem.into());
-                }
-            },
-        };
-        match state.submitter.import(format, &mut body.stream, *trace.0).await {
-            Ok(job) => Ok(JobAccepted::new(&state, &job)),
-            Err(refusal) => {
+        match import(&state, format.0, key, label.0.as_deref(), *trace.0, &mut body).await {
+            Ok(submitted) => Ok(JobAccepted::new(&state, &submitted)),
+            Err(problem) => {
                 drain(body.stream).await;
-                Err(HttpProblem::from(refusal).into())
+                Err(problem.into())
             }
         }
     }
+}
+
+async fn import(
+    state: &ApiState,
+    format: Option<ImportFormatName>,
+    key: KeyHeader,
+    label: Option<&[String]>,
+    trace: TraceContext,
+    body: &mut StreamedBody,
+) -> Result<Submitted, HttpProblem> {
+    let format = match format {
+        Some(format) => format,
+        None => format_of(body.media_type.as_ref())?,
+    };
+    let envelope = Envelope {
+        key: key.with_format(format.name())?,
+        labels: labels(label)?,
+        trace,
+    };
+    let imported = state
+        .submitter
+        .import(format.into(), &mut body.stream, envelope)
+        .await;
+    imported.map_err(HttpProblem::from)
 }
 
 /// The format of an import.
@@ -64,10 +84,28 @@ pub(super) enum ImportFormatName {
     Csv,
 }
 
-fn format_of(media_type: Option<&mime::Mime>) -> Result<ImportFormat, HttpProblem> {
+impl ImportFormatName {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+impl From<ImportFormatName> for ImportFormat {
+    fn from(name: ImportFormatName) -> Self {
+        match name {
+            ImportFormatName::Ndjson => Self::Ndjson,
+            ImportFormatName::Csv => Self::Csv,
+        }
+    }
+}
+
+fn format_of(media_type: Option<&mime::Mime>) -> Result<ImportFormatName, HttpProblem> {
     match media_type.map(mime::Mime::essence_str) {
-        Some("application/x-ndjson") => Ok(ImportFormat::Ndjson),
-        Some("text/csv") => Ok(ImportFormat::Csv),
+        Some("application/x-ndjson") => Ok(ImportFormatName::Ndjson),
+        Some("text/csv") => Ok(ImportFormatName::Csv),
         _ => Err(unsupported(
             "The format of the body is not known",
             "?format=ndjson or ?format=csv, or with -H 'Content-Type: application/x-ndjson' or -H 'Content-Type: text/csv'",

@@ -1,4 +1,4 @@
-//! `GET /jobs` and `GET /jobs/{id}`: read, waited for, listed.
+//! `/jobs` and `/jobs/{id}`: read, waited for, listed, deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
-use shared::job::JobFilter;
 
+use super::delete::{JobDelete, delete};
 use super::problem::{HttpProblem, found};
-use super::query::{JobRef, preferred_wait};
+use super::query::{JobRef, filter, preferred_wait};
 use super::state::ApiState;
 use crate::contract::{Bounded, Cursor, Job, JobList, JobStateName, Moment, SeenTags};
 use crate::openapi::Tag;
@@ -66,6 +66,19 @@ impl JobsApi {
         })
     }
 
+    /// Delete a job
+    ///
+    /// Removes a job that has ended before its retention does. The events that it published stay counted.
+    #[oai(path = "/jobs/:id", method = "delete", operation_id = "deleteJob")]
+    async fn delete(
+        &self,
+        state: Data<&Arc<ApiState>>,
+        /// The job's id.
+        id: Path<JobRef>,
+    ) -> poem::Result<JobDelete> {
+        Ok(delete(&state, id.id()?).await?)
+    }
+
     /// List jobs
     ///
     /// Newest accepted first. `next` of the answer is the `cursor` of the next page, together with the same filters.
@@ -82,6 +95,8 @@ impl JobsApi {
         /// Only jobs in these states; may be repeated.
         #[oai(name = "state")]
         states: Query<Option<Vec<JobStateName>>>,
+        /// Only jobs with this label, as `key:value`; may be repeated, then all of them.
+        label: Query<Option<Vec<String>>>,
         /// Only jobs accepted at this time or later.
         created_from: Query<Option<Moment>>,
         /// Only jobs accepted before this time.
@@ -91,12 +106,7 @@ impl JobsApi {
         /// `next` of the page before.
         cursor: Query<Option<String>>,
     ) -> poem::Result<Json<JobList>> {
-        let filter = JobFilter {
-            kinds: kind.0.unwrap_or_default(),
-            states: states.0.unwrap_or_default().into_iter().map(Into::into).collect(),
-            created_from: created_from.0.map(|moment| moment.0),
-            created_to: created_to.0.map(|moment| moment.0),
-        };
+        let filter = filter(kind.0, states.0, label.0.as_deref(), created_from.0, created_to.0)?;
         let before = match cursor.0.as_deref() {
             None => None,
             Some(text) => Some(

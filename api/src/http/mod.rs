@@ -4,11 +4,14 @@
 
 mod accept;
 mod body;
+mod bulk;
 mod cancel;
+mod delete;
 mod docs;
 mod edge;
 mod import;
 mod jobs;
+mod key;
 mod operations;
 mod pages;
 mod problem;
@@ -16,11 +19,14 @@ mod query;
 mod rejects;
 mod report;
 mod result;
+mod retry;
 mod routes;
 mod state;
+mod stream;
 mod submit;
 mod surface;
 
+pub(crate) use bulk::BulkApi;
 pub(crate) use cancel::CancelApi;
 pub(crate) use import::ImportApi;
 pub(crate) use jobs::JobsApi;
@@ -28,6 +34,8 @@ pub use problem::HttpProblem;
 pub(crate) use rejects::RejectsApi;
 pub(crate) use report::ReportApi;
 pub(crate) use result::ResultApi;
+pub(crate) use retry::RetryApi;
 pub use routes::routes;
 pub use state::{ApiState, HttpOptions, RenderMetrics};
+pub(crate) use stream::StreamApi;
 pub(crate) use submit::SubmitApi;

@@ -29,7 +29,10 @@ impl HttpProblem {
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
         let retry = matches!(
             code,
-            ProblemCode::Overloaded | ProblemCode::StoreOutcomeUnknown | ProblemCode::NotEnded
+            ProblemCode::Overloaded
+                | ProblemCode::StoreOutcomeUnknown
+                | ProblemCode::NotEnded
+                | ProblemCode::KeyInFlight
         );
         Self {
             code,
@@ -124,6 +127,9 @@ impl From<Refusal> for HttpProblem {
             RefusalCode::BadCsvHeader => ProblemCode::BadCsvHeader,
             RefusalCode::Empty => ProblemCode::Empty,
             RefusalCode::AllRejected => ProblemCode::AllRejected,
+            RefusalCode::KeyReused => ProblemCode::KeyReused,
+            RefusalCode::KeyInFlight => ProblemCode::KeyInFlight,
+            RefusalCode::Gone => ProblemCode::Gone,
             RefusalCode::Overloaded => ProblemCode::Overloaded,
             RefusalCode::StoreOutcomeUnknown => ProblemCode::StoreOutcomeUnknown,
             RefusalCode::Internal => ProblemCode::Internal,
@@ -170,7 +176,10 @@ pub(super) fn found(lookup: JobLookup) -> Result<Box<JobView>, HttpProblem> {
 }
 
 pub(super) fn gone() -> HttpProblem {
-    HttpProblem::new(ProblemCode::Gone, "The job was removed after its retention.")
+    HttpProblem::new(
+        ProblemCode::Gone,
+        "The job was deleted, or removed after its retention.",
+    )
 }
 
 pub(super) fn unknown_job() -> HttpProblem {

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use poem_openapi::registry::MetaSchemaRef;
 use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
-use shared::job::JobId;
+use shared::job::{JobFilter, JobId, Label, LabelFault, Labels};
 use uuid::Uuid;
 
 use super::problem::{HttpProblem, unknown_job};
+use crate::contract::{JobStateName, Moment};
 
 /// The id of a job in a path. A malformed one names no job: `404`, not `400`.
 pub(super) struct JobRef(Option<JobId>);
@@ -49,6 +50,45 @@ impl ParseFromParameter for JobRef {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
         Ok(Self(value.parse().ok()))
     }
+}
+
+/// The labels of a job to be made, each as `key:value`.
+///
+/// # Errors
+/// `400 bad_parameter` with the first fault.
+pub(super) fn labels(texts: Option<&[String]>) -> Result<Labels, HttpProblem> {
+    let texts = texts.unwrap_or_default().iter().map(String::as_str);
+    Labels::read(texts).map_err(|fault| HttpProblem::parameter("label", &fault.to_string()))
+}
+
+/// Which jobs are meant by the filters of a list.
+///
+/// # Errors
+/// `400 bad_parameter`.
+pub(super) fn filter(
+    kinds: Option<Vec<String>>,
+    states: Option<Vec<JobStateName>>,
+    labels: Option<&[String]>,
+    created_from: Option<Moment>,
+    created_to: Option<Moment>,
+) -> Result<JobFilter, HttpProblem> {
+    Ok(JobFilter {
+        kinds: kinds.unwrap_or_default(),
+        states: states.unwrap_or_default().into_iter().map(Into::into).collect(),
+        labels: wanted_labels(labels)?,
+        created_from: created_from.map(|moment| moment.0),
+        created_to: created_to.map(|moment| moment.0),
+    })
+}
+
+fn wanted_labels(texts: Option<&[String]>) -> Result<Vec<Label>, HttpProblem> {
+    let labels = texts.unwrap_or_default().iter().map(|text| text.parse());
+    let labels: Result<Vec<_>, LabelFault> = labels.collect();
+    match labels {
+        Ok(labels) if labels.len() > Labels::MAX => Err(LabelFault::TooMany),
+        other => other,
+    }
+    .map_err(|fault| HttpProblem::parameter("label", &fault.to_string()))
 }
 
 /// The media type that an `Accept` wants most of those on offer; the first on offer when it names none.

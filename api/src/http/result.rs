@@ -26,7 +26,7 @@ pub(crate) struct ResultApi;
 impl ResultApi {
     /// Read the result of a job
     ///
-    /// Of a report all of its rows, as JSON or CSV; of a submit its progress and receipts.
+    /// Of a report all of its rows, as JSON or CSV; of a submit its progress and receipts; of a bulk job what it did.
     #[oai(path = "/jobs/:id/result", method = "get", operation_id = "getJobResult")]
     async fn result(
         &self,
@@ -44,7 +44,9 @@ impl ResultApi {
             (Some(report), CSV) => report_as_csv(&state, &view, report).await,
             (Some(report), _) => report_as_json(&state, &view, report).await,
             (None, CSV) => Ok(submit_as_csv(&view)),
-            (None, _) => Ok(Body::from_string(JobResult::of_submit(&view).to_json_string())),
+            (None, _) => Ok(Body::from_string(
+                JobResult::without_report(&view).to_json_string(),
+            )),
         };
         Ok(ResultRead {
             media_type,

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
 use super::body::JsonBody;
+use super::key::KeyHeader;
 use super::problem::HttpProblem;
+use super::query::labels;
 use super::state::ApiState;
 use crate::contract::{Bounded, SubmitBody};
 use crate::openapi::Tag;
+use crate::submit::Envelope;
 
 /// Submitting of events.
 pub(crate) struct SubmitApi;
@@ -27,11 +30,21 @@ impl SubmitApi {
         &self,
         state: Data<&Arc<ApiState>>,
         trace: Data<&TraceContext>,
+        /// A label of the job, as `key:value`; may be repeated.
+        label: Query<Option<Vec<String>>>,
+        /// Makes the request repeatable: the same key with the same request leads to the same job.
+        #[oai(name = "Idempotency-Key")]
+        key: KeyHeader,
         body: JsonBody<SubmitBody, false>,
     ) -> poem::Result<JobAccepted> {
+        let envelope = Envelope {
+            key: key.read()?,
+            labels: labels(label.0.as_deref())?,
+            trace: *trace.0,
+        };
         let job = state
             .submitter
-            .events(body.bytes, *trace.0)
+            .events(body.bytes, envelope)
             .await
             .map_err(HttpProblem::from)?;
         Ok(JobAccepted::new(&state, &job))
@@ -47,11 +60,21 @@ impl SubmitApi {
         trace: Data<&TraceContext>,
         /// How many users.
         count: Path<Bounded<1, 100_000>>,
+        /// A label of the job, as `key:value`; may be repeated.
+        label: Query<Option<Vec<String>>>,
+        /// Makes the request repeatable: the same key with the same request leads to the same job.
+        #[oai(name = "Idempotency-Key")]
+        key: KeyHeader,
     ) -> poem::Result<JobAccepted> {
         let count = u32::try_from(count.0.0).expect("a bounded count is positive and small");
+        let envelope = Envelope {
+            key: key.read()?,
+            labels: labels(label.0.as_deref())?,
+            trace: *trace.0,
+        };
         let job = state
             .submitter
-            .sample(count, *trace.0)
+            .sample(count, envelope)
             .await
             .map_err(HttpProblem::from)?;
         Ok(JobAccepted::new(&state, &job))

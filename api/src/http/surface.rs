@@ -50,6 +50,8 @@ impl Surface {
                 offer.methods.insert("HEAD".to_owned(), query);
             }
         }
+        // What is written out goes before what any text fits: `/jobs/cancel` before `/jobs/{id}`.
+        offers.sort_by_key(|offer| offer.template.contains('{'));
         Self(offers)
     }
 

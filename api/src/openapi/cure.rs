@@ -8,13 +8,14 @@ use super::errors::{description_of, problems_of};
 use crate::contract::{MAX_INTEGER, Problem};
 
 /// Names as they are written, for those that poem-openapi writes in capitals.
-const HEADERS: [&str; 6] = [
+const HEADERS: [&str; 7] = [
     "Location",
     "Content-Location",
     "Retry-After",
     "ETag",
     "Vary",
     "Preference-Applied",
+    "Idempotency-Replayed",
 ];
 
 /// The document as it is published.

@@ -1,16 +1,21 @@
 //! Which problems each operation may answer with.
 
 /// Statuses by operation; every one may also fail with `500` and `503`.
-const PROBLEMS: [(&str, &[u16]); 9] = [
-    ("submitEvents", &[400, 413, 415, 422]),
-    ("submitSamples", &[400]),
-    ("importEvents", &[400, 413, 415, 422]),
-    ("createReport", &[400, 413, 415, 422]),
+const PROBLEMS: [(&str, &[u16]); 14] = [
+    ("submitEvents", &[400, 409, 410, 413, 415, 422]),
+    ("submitSamples", &[400, 409, 410, 422]),
+    ("importEvents", &[400, 409, 410, 413, 415, 422]),
+    ("createReport", &[400, 409, 410, 413, 415, 422]),
     ("listJobs", &[400]),
     ("getJob", &[400, 404, 410]),
+    ("streamJob", &[400, 404, 410]),
     ("getJobResult", &[400, 404, 409, 410]),
     ("listJobRejects", &[400, 404, 410]),
     ("cancelJob", &[400, 404, 409, 410]),
+    ("cancelJobs", &[400, 409, 410, 422]),
+    ("retryJobs", &[400, 409, 410, 422]),
+    ("retryJob", &[400, 404, 409, 410, 422]),
+    ("deleteJob", &[400, 404, 409, 410]),
 ];
 
 /// The statuses of an operation's problems.
@@ -25,8 +30,8 @@ pub(super) fn description_of(status: u16) -> &'static str {
     match status {
         400 => "The request cannot be read, or a parameter is wrong.",
         404 => "There is no such job.",
-        409 => "The job is not in the right state.",
-        410 => "The job was removed.",
+        409 => "The job is not in the right state, or a request with the same key is being taken in.",
+        410 => "The job was removed, perhaps the one that the key stands for.",
         413 => "The body is too large.",
         415 => "The body has the wrong media type.",
         422 => "The request was read, but is not valid; `errors` lists its faults.",

@@ -8,7 +8,9 @@ mod yaml;
 use poem_openapi::{LicenseObject, OpenApiService, Tags};
 use serde_json::Value;
 
-use crate::http::{CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, SubmitApi};
+use crate::http::{
+    BulkApi, CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, StreamApi, SubmitApi,
+};
 
 /// Groups of operations.
 #[derive(Tags)]
@@ -17,7 +19,7 @@ pub enum Tag {
     Submit,
     /// Counts go out.
     Report,
-    /// Jobs are read back and cancelled.
+    /// Jobs are read back, cancelled, retried and deleted.
     Jobs,
 }
 
@@ -30,12 +32,16 @@ pub(crate) type Api = (
     ResultApi,
     RejectsApi,
     CancelApi,
+    RetryApi,
+    StreamApi,
+    BulkApi,
 );
 
 /// The endpoints of the specification.
 pub(crate) fn service() -> OpenApiService<Api, ()> {
     let api = (
-        SubmitApi, ImportApi, ReportApi, JobsApi, ResultApi, RejectsApi, CancelApi,
+        SubmitApi, ImportApi, ReportApi, JobsApi, ResultApi, RejectsApi, CancelApi, RetryApi, StreamApi,
+        BulkApi,
     );
     OpenApiService::new(api, "Census", env!("CARGO_PKG_VERSION"))
         .description(

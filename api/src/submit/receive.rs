@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
+use shared::ports::KeyUse;
+
+use super::key::RequestKey;
 use super::staging::Staging;
 use super::{ImportFormat, IntakeLimits};
 use crate::intake::RecordReader;
@@ -11,7 +14,7 @@ use crate::refusal::{Refusal, RefusalCode};
 /// Bytes that are read before what came of them is staged: bounds memory whatever the sender's pieces.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Reads the body to its end into `staging`.
+/// Reads the body to its end into `staging`, and tells the key of it.
 ///
 /// # Errors
 /// The refusal of the whole body.
@@ -20,18 +23,17 @@ pub(super) async fn receive<S>(
     mut body: S,
     limits: &IntakeLimits,
     staging: &mut Staging<'_>,
+    mut key: Option<&mut RequestKey>,
 ) -> Result<(), Refusal>
 where
     S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
 {
     let mut reader = RecordReader::new(format, limits.max_line_bytes, limits.max_text);
     let mut records = Vec::new();
-    let mut received_bytes = 0_u64;
-    while let Some(bytes) = next(&mut body, limits).await? {
-        received_bytes += bytes.len() as u64;
-        if received_bytes > limits.max_stream_bytes {
-            let detail = format!("a streamed body holds at most {} bytes", limits.max_stream_bytes);
-            return Err(Refusal::new(RefusalCode::TooLarge, detail));
+    let mut left_bytes = limits.max_stream_bytes;
+    while let Some(bytes) = next(&mut body, limits, &mut left_bytes).await? {
+        if let Some(key) = &mut key {
+            key.update(&bytes);
         }
         for piece in bytes.chunks(PIECE_BYTES) {
             reader.feed(piece, &mut records)?;
@@ -44,18 +46,52 @@ where
     Ok(())
 }
 
-async fn next<S>(body: &mut S, limits: &IntakeLimits) -> Result<Option<Bytes>, Refusal>
+/// Reads a body whose key was used, only to tell whether it is the same request.
+///
+/// # Errors
+/// The refusal of the whole body.
+pub(super) async fn digest<S>(
+    mut body: S,
+    limits: &IntakeLimits,
+    mut key: RequestKey,
+) -> Result<KeyUse, Refusal>
 where
     S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
 {
-    let detail = match tokio::time::timeout(limits.body_timeout, body.next()).await {
+    let mut left_bytes = limits.max_stream_bytes;
+    while let Some(bytes) = next(&mut body, limits, &mut left_bytes).await? {
+        key.update(&bytes);
+    }
+    Ok(key.into_use())
+}
+
+async fn next<S>(body: &mut S, limits: &IntakeLimits, left_bytes: &mut u64) -> Result<Option<Bytes>, Refusal>
+where
+    S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
+{
+    let (code, detail) = match tokio::time::timeout(limits.body_timeout, body.next()).await {
         Ok(None) => return Ok(None),
-        Ok(Some(Ok(bytes))) => return Ok(Some(bytes)),
-        Ok(Some(Err(_))) => "the body broke off; nothing was stored".to_owned(),
-        Err(_) => format!(
-            "no byte of the body came for {} s; nothing was stored",
-            limits.body_timeout.as_secs()
+        Ok(Some(Ok(bytes))) => match left_bytes.checked_sub(bytes.len() as u64) {
+            Some(left) => {
+                *left_bytes = left;
+                return Ok(Some(bytes));
+            }
+            None => (
+                RefusalCode::TooLarge,
+                format!("a streamed body holds at most {} bytes", limits.max_stream_bytes),
+            ),
+        },
+        Ok(Some(Err(_))) => (
+            RefusalCode::IncompleteBody,
+            "the body broke off; nothing was stored".to_owned(),
+        ),
+        Err(_) => (
+            RefusalCode::IncompleteBody,
+            format!(
+                "no byte of the body came for {} s; nothing was stored",
+                limits.body_timeout.as_secs()
+            ),
         ),
     };
-    Err(Refusal::new(RefusalCode::IncompleteBody, detail))
+    Err(Refusal::new(code, detail))
 }

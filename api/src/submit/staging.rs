@@ -2,9 +2,9 @@
 
 use shared::event::{CleanEvent, Fault};
 use shared::job::{JobId, JobRequest, SubmitOrigin, SubmitRequest};
-use shared::ports::{AcceptStore, Clock, InputChunk, NewJob, RejectRecord, StoreError, UploadId};
-use shared::wire::TraceContext;
+use shared::ports::{AcceptStore, Clock, InputChunk, KeyUse, NewJob, RejectRecord, StoreError, UploadId};
 
+use super::Envelope;
 use crate::intake::{Chunks, MAX_FAULTS, Record};
 use crate::refusal::Refusal;
 
@@ -143,7 +143,12 @@ impl<'s> Staging<'s> {
     }
 
     /// The job that makes all of it visible.
-    pub(super) fn into_job(mut self, origin: SubmitOrigin, trace: TraceContext) -> NewJob {
+    pub(super) fn into_job(
+        mut self,
+        origin: SubmitOrigin,
+        key: Option<KeyUse>,
+        envelope: Envelope,
+    ) -> NewJob {
         self.full.extend(self.chunks.flush());
         NewJob {
             id: self.job,
@@ -155,7 +160,9 @@ impl<'s> Staging<'s> {
             tasks: self.chunks.into_tasks(),
             chunks: self.full,
             rejects: self.rejects,
-            trace,
+            labels: envelope.labels,
+            key,
+            trace: envelope.trace,
         }
     }
 

@@ -1,139 +1,25 @@
 //! What the submitter asks of the store: recorded, and checked for order, size and all-or-nothing.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+mod recording;
 
-use async_trait::async_trait;
+use std::io;
+
 use bytes::Bytes;
 use futures_util::stream;
-use shared::dispatch::DispatchHandle;
-use shared::job::{JobFilter, JobId, JobState, JobView, Progress, ReportRow};
-use shared::ports::{
-    AcceptStore, Accepted, Clock, InputChunk, JobLookup, JobPage, JobReader, NewJob, RejectRecord,
-    StoreError, StoredReject, UploadId,
-};
-use shared::time::Timestamp;
+use shared::job::Labels;
+use shared::ports::StoreError;
 use shared::wire::{StoredEvent, TraceContext};
 
-use super::{ImportFormat, IntakeLimits, Submitter};
+use self::recording::submitter;
+use super::{Envelope, ImportFormat, Submitted, Submitter};
 use crate::refusal::{Refusal, RefusalCode};
 
-type Staged = (UploadId, Vec<InputChunk>, Vec<RejectRecord>);
-
-#[derive(Default)]
-struct Recording {
-    staged: Mutex<Vec<Staged>>,
-    accepted: Mutex<Vec<NewJob>>,
-    discarded: Mutex<Vec<UploadId>>,
-    fail_accept: Mutex<Option<StoreError>>,
-}
-
-#[async_trait]
-impl AcceptStore for Recording {
-    async fn stage(
-        &self,
-        upload: UploadId,
-        chunks: Vec<InputChunk>,
-        rejects: Vec<RejectRecord>,
-    ) -> Result<(), StoreError> {
-        self.staged.lock().unwrap().push((upload, chunks, rejects));
-        Ok(())
+fn envelope() -> Envelope {
+    Envelope {
+        key: None,
+        labels: Labels::default(),
+        trace: TraceContext::generate(),
     }
-
-    async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError> {
-        if let Some(error) = self.fail_accept.lock().unwrap().take() {
-            return Err(error);
-        }
-        let view = JobView {
-            id: job.id,
-            seq: 1,
-            request: job.request.clone(),
-            state: JobState::Queued,
-            revision: 1,
-            retry_of: None,
-            created_at: job.created_at,
-            started_at: None,
-            ended_at: None,
-            expires_at: None,
-            progress: Progress {
-                received: job.received,
-                rejected: job.rejected,
-                published: 0,
-            },
-            receipts: Vec::new(),
-            attempts: Vec::new(),
-            report: None,
-            error: None,
-        };
-        self.accepted.lock().unwrap().push(job);
-        Ok(Accepted { job: view })
-    }
-
-    async fn discard(&self, upload: UploadId) -> Result<(), StoreError> {
-        self.discarded.lock().unwrap().push(upload);
-        Ok(())
-    }
-
-    async fn sweep_uploads(&self) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-}
-
-/// Knows no job.
-#[async_trait]
-impl JobReader for Recording {
-    async fn job(&self, _: JobId, _: usize) -> Result<JobLookup, StoreError> {
-        Ok(JobLookup::Unknown)
-    }
-    async fn list(&self, _: &JobFilter, _: Option<i64>, _: usize) -> Result<JobPage, StoreError> {
-        Ok(JobPage::default())
-    }
-    async fn rejects(&self, _: JobId, _: u64, _: usize) -> Result<Vec<StoredReject>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn report_rows(&self, _: JobId, _: u64, _: usize) -> Result<Vec<ReportRow>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn unknown(&self, ids: &[JobId]) -> Result<Vec<JobId>, StoreError> {
-        Ok(ids.to_vec())
-    }
-    async fn open_jobs(&self) -> Result<Vec<(&'static str, JobState, u64)>, StoreError> {
-        Ok(Vec::new())
-    }
-    fn epoch(&self) -> u64 {
-        1
-    }
-}
-
-struct StoppedClock;
-
-impl Clock for StoppedClock {
-    fn wall(&self) -> Timestamp {
-        Timestamp::from_millis(0)
-    }
-    fn boot_ms(&self) -> i64 {
-        0
-    }
-}
-
-fn submitter() -> (Arc<Recording>, Submitter) {
-    let store = Arc::new(Recording::default());
-    let limits = IntakeLimits {
-        max_events: 10_000,
-        max_stream_bytes: 8 * 1024 * 1024,
-        max_line_bytes: 64 * 1024,
-        body_timeout: Duration::from_millis(50),
-        max_text: 200,
-    };
-    let submitter = Submitter::new(
-        store.clone(),
-        store.clone(),
-        DispatchHandle::default(),
-        Arc::new(StoppedClock),
-        limits,
-    );
-    (store, submitter)
 }
 
 fn line(user: usize) -> String {
@@ -145,14 +31,13 @@ fn line(user: usize) -> String {
 /// A server moves requests between its threads.
 fn is_send<T: Send>(_: &T) {}
 
-fn code(result: Result<JobView, Refusal>) -> RefusalCode {
+fn code(result: Result<Submitted, Refusal>) -> RefusalCode {
     result.unwrap_err().code
 }
 
-async fn import(submitter: &Submitter, pieces: Vec<io::Result<Bytes>>) -> Result<JobView, Refusal> {
-    let trace = TraceContext::generate();
+async fn import(submitter: &Submitter, pieces: Vec<io::Result<Bytes>>) -> Result<Submitted, Refusal> {
     submitter
-        .import(ImportFormat::Ndjson, stream::iter(pieces), trace)
+        .import(ImportFormat::Ndjson, stream::iter(pieces), envelope())
         .await
 }
 
@@ -161,7 +46,7 @@ async fn p1_a_short_body_is_accepted_in_one_transaction() {
     let (store, submitter) = submitter();
     let body = format!("{}nonsense\n\n{}", line(1), line(2));
     let job = import(&submitter, vec![Ok(body.into())]).await.unwrap();
-    assert_eq!((job.progress.received, job.progress.rejected), (3, 1));
+    assert_eq!((job.job.progress.received, job.job.progress.rejected), (3, 1));
     assert!(store.staged.lock().unwrap().is_empty());
     let accepted = store.accepted.lock().unwrap();
     assert_eq!((accepted[0].upload, accepted[0].tasks.len()), (None, 1));
@@ -184,7 +69,10 @@ async fn p1_a_long_body_is_staged_in_chunks_that_never_span_tasks() {
         Ok(Bytes::from(format!("{lines}bad\n")))
     });
     let job = import(&submitter, pieces.collect()).await.unwrap();
-    assert_eq!((job.progress.received, job.progress.rejected), (60_060, 60));
+    assert_eq!(
+        (job.job.progress.received, job.job.progress.rejected),
+        (60_060, 60)
+    );
     let staged = store.staged.lock().unwrap();
     let accepted = &store.accepted.lock().unwrap()[0];
     assert_eq!(accepted.upload, Some(staged[0].0));
@@ -226,7 +114,7 @@ async fn rejects_beyond_the_kept_ones_are_counted_and_staged_without_events() {
     let mut pieces = vec![Ok(Bytes::from(line(0)))];
     pieces.extend((0..101).map(|_| Ok(Bytes::from("bad\n".repeat(1_000)))));
     let job = import(&submitter, pieces).await.unwrap();
-    assert_eq!(job.progress.rejected, 101_000);
+    assert_eq!(job.job.progress.rejected, 101_000);
     let staged = store.staged.lock().unwrap();
     let accepted = &store.accepted.lock().unwrap()[0];
     let rejects = staged.iter().map(|(_, _, rejects)| rejects.len()).sum::<usize>() + accepted.rejects.len();
@@ -263,7 +151,7 @@ async fn all_or_nothing_what_is_refused_leaves_nothing_behind() {
     assert_eq!(code(too_large), RefusalCode::TooLarge);
     assert_eq!(store.discarded.lock().unwrap().len(), 2);
 
-    let stalled = submitter.import(ImportFormat::Csv, stream::pending(), TraceContext::generate());
+    let stalled = submitter.import(ImportFormat::Csv, stream::pending(), envelope());
     is_send(&stalled);
     assert_eq!(code(stalled.await), RefusalCode::IncompleteBody);
     assert!(store.accepted.lock().unwrap().is_empty());
@@ -301,27 +189,24 @@ async fn p3_an_upload_is_kept_only_when_the_outcome_of_its_accept_is_unknown() {
 async fn a_sample_is_made_of_as_many_users_as_asked_for() {
     let (store, submitter) = submitter();
     for count in [0, 100_001] {
-        let refused = submitter.sample(count, TraceContext::generate()).await;
+        let refused = submitter.sample(count, envelope()).await;
         assert_eq!(code(refused), RefusalCode::BadParameter);
     }
-    let job = submitter.sample(10_001, TraceContext::generate()).await.unwrap();
-    assert_eq!((job.progress.received, job.progress.rejected), (10_001, 0));
+    let job = submitter.sample(10_001, envelope()).await.unwrap();
+    assert_eq!(
+        (job.job.progress.received, job.job.progress.rejected),
+        (10_001, 0)
+    );
     assert_eq!(store.accepted.lock().unwrap()[0].tasks.len(), 2);
 }
 
 #[tokio::test]
 async fn a_report_waits_only_for_jobs_that_are_there() {
     let (store, submitter) = submitter();
-    submitter
-        .report(Bytes::new(), TraceContext::generate())
-        .await
-        .unwrap();
+    submitter.report(Bytes::new(), envelope()).await.unwrap();
     assert_eq!(store.accepted.lock().unwrap()[0].tasks.len(), 1);
     let after = "{\"after\":[\"0199f0c2-0000-7000-8000-000000000000\"]}";
-    let refused = submitter
-        .report(after.into(), TraceContext::generate())
-        .await
-        .unwrap_err();
+    let refused = submitter.report(after.into(), envelope()).await.unwrap_err();
     assert_eq!(
         (refused.code, refused.errors[0].pointer.as_str()),
         (RefusalCode::Invalid, "#/after/0")
@@ -332,10 +217,7 @@ async fn a_report_waits_only_for_jobs_that_are_there() {
 async fn a_json_body_becomes_a_job() {
     let (store, submitter) = submitter();
     let body = format!("{{\"events\":[{},{}]}}", line(1), line(2));
-    let job = submitter
-        .events(body.into(), TraceContext::generate())
-        .await
-        .unwrap();
-    assert_eq!(job.progress.received, 2);
+    let job = submitter.events(body.into(), envelope()).await.unwrap();
+    assert_eq!(job.job.progress.received, 2);
     assert_eq!(store.accepted.lock().unwrap()[0].chunks[0].events, 2);
 }

@@ -157,6 +157,20 @@ impl Census {
         )
     }
 
+    /// A `POST` with these headers and this body.
+    pub(crate) fn post_with(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+        let mut request = self.agent.post(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body: Vec<u8> = body.into();
+        answer(request.send(&body[..]))
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        answer(self.agent.delete(self.url(path)).call())
+    }
+
     pub(crate) fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.post_body(path, "application/json", body.to_string())
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::census::{BOUND, Census, data_folder};
+use crate::census::{BOUND, Census, data_folder, event};
 
 #[test]
 fn a_wait_returns_at_the_end_and_an_etag_saves_the_body() {
@@ -74,4 +74,90 @@ fn a_job_of_which_nothing_was_done_is_cancelled_and_stays_so() {
     census
         .post(&format!("/jobs/{submit}/cancel"))
         .problem(409, "already_ended");
+}
+
+#[test]
+fn a_label_finds_the_jobs_that_carry_it() {
+    let data = data_folder();
+    let census = Census::embedded(data.path());
+    let blue = census
+        .post("/submit/1?label=team:blue&label=run:7%20a")
+        .accepted();
+    let lines = format!("{}\n", event("ann"));
+    let import = census.post_body("/import?format=ndjson&label=team:blue", "text/plain", lines);
+    let red = census.post("/report?label=team:red").accepted();
+    let job = census.succeeded(&blue);
+    assert_eq!(job["labels"], json!({"run": "7 a", "team": "blue"}));
+    let again = census.post(&format!("/jobs/{blue}/retry")).accepted();
+    let found = |query: &str| -> Vec<String> {
+        let page = census.get(&format!("/jobs?{query}")).json();
+        let jobs = page["jobs"].as_array().expect("a list").iter();
+        jobs.map(|job| job["id"].as_str().expect("an id").to_owned())
+            .collect()
+    };
+    assert_eq!(
+        found("label=team:blue"),
+        [again.clone(), import.accepted(), blue.clone()]
+    );
+    assert_eq!(found("label=team:blue&label=run:7%20a"), [again, blue]);
+    assert_eq!(found("label=team:red&kind=report"), [red]);
+    for bad in ["team", "Team:blue", "team:a&label=team:b"] {
+        census
+            .post(&format!("/submit/1?label={bad}"))
+            .problem(400, "bad_parameter");
+    }
+    assert_eq!(
+        census.get("/jobs").json()["jobs"]
+            .as_array()
+            .expect("a list")
+            .len(),
+        4
+    );
+}
+
+#[test]
+fn all_jobs_that_match_are_cancelled_or_retried_by_one_request() {
+    let data = data_folder();
+    let census = Census::embedded(data.path());
+    let submit = census.post("/submit/100000?label=run:1").accepted();
+    let report = |label: &str| {
+        let path = format!("/report?label={label}");
+        census.post_json(&path, &json!({"after": [submit]})).accepted()
+    };
+    let (one, two) = (report("run:1"), report("run:2"));
+    let bulk = census.post("/jobs/cancel?kind=report&label=run:1").accepted();
+    let job = census.succeeded(&bulk);
+    assert_eq!(
+        (&job["kind"], &job["bulk"]),
+        (&json!("cancel"), &json!({"matched": 1, "changed": 1}))
+    );
+    assert!(job.get("progress").is_none(), "{job}");
+    assert_eq!(census.ended(&one)["state"], "cancelled");
+    let result = census.get(&format!("/jobs/{bulk}/result")).json();
+    assert_eq!(result, json!({"bulk": {"matched": 1, "changed": 1}}));
+    let again = census.post("/jobs/retry?state=cancelled").accepted();
+    assert_eq!(
+        census.succeeded(&again)["bulk"],
+        json!({"matched": 1, "changed": 1})
+    );
+    let list = census.get("/jobs?kind=report&label=run:1").json();
+    assert_eq!(list["jobs"][0]["retry_of"], one.as_str());
+    census.post("/jobs/cancel?kind=nonsense").accepted();
+    census
+        .post("/jobs/cancel?state=nonsense")
+        .problem(400, "bad_parameter");
+    let headers = [("idempotency-key", "k")];
+    let first = census
+        .post_with("/jobs/cancel?label=run:9", &headers, "")
+        .accepted();
+    assert_eq!(
+        census
+            .post_with("/jobs/cancel?label=run:9", &headers, "")
+            .accepted(),
+        first
+    );
+    census
+        .post_with("/jobs/cancel", &headers, "")
+        .problem(422, "key_reused");
+    census.post(&format!("/jobs/{two}/cancel"));
 }

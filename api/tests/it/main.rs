@@ -6,4 +6,6 @@ mod crash;
 mod first_minute;
 mod http;
 mod jobs;
+mod keys;
 mod refusals;
+mod removal;

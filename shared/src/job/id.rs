@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The id of a job: a UUID of version 7, so that ids rise with the time of their making.
@@ -16,6 +17,18 @@ impl JobId {
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// An id that a job and `other` always lead to: who makes a job again under it makes no second one.
+    #[must_use]
+    pub fn derived(self, other: Self) -> Self {
+        let digest = Sha256::new()
+            .chain_update(self.as_bytes())
+            .chain_update(other.as_bytes())
+            .finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
     /// The sixteen bytes under which the stores keep the id.

@@ -13,11 +13,15 @@ pub enum JobKind {
     Submit,
     /// Counts users and events by place.
     Report,
+    /// Cancels all jobs that a filter finds.
+    Cancel,
+    /// Retries all jobs that a filter finds.
+    Retry,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Submit, Self::Report];
+    pub const ALL: [Self; 4] = [Self::Submit, Self::Report, Self::Cancel, Self::Retry];
 
     /// The name on the wire, in the store and in metrics.
     #[must_use]
@@ -25,6 +29,8 @@ impl JobKind {
         match self {
             Self::Submit => "submit",
             Self::Report => "report",
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
         }
     }
 
@@ -34,12 +40,22 @@ impl JobKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// Whether jobs of the kind act on other jobs; none of these is acted on.
+    #[must_use]
+    pub const fn is_bulk(self) -> bool {
+        match self {
+            Self::Submit | Self::Report => false,
+            Self::Cancel | Self::Retry => true,
+        }
+    }
+
     /// The role of the processes that execute the kind.
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
             Self::Submit => Role::UserEvents,
-            Self::Report => Role::UserStats,
+            // A cancel of a long queue must not wait at its end.
+            Self::Report | Self::Cancel | Self::Retry => Role::UserStats,
         }
     }
 
@@ -61,7 +77,7 @@ impl fmt::Display for JobKind {
 pub enum Role {
     /// Takes submit tasks and publishes their events.
     UserEvents,
-    /// Takes report tasks and projects the event log.
+    /// Takes the tasks of reports and of bulk jobs, and projects the event log.
     UserStats,
 }
 

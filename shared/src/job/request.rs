@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobId, JobKind};
+use super::{JobFilter, JobId, JobKind};
 use crate::time::Timestamp;
 
 /// The request of a job. Stored as JSON with the kind as its tag.
@@ -13,6 +13,10 @@ pub enum JobRequest {
     Submit(SubmitRequest),
     /// Count by place.
     Report(ReportRequest),
+    /// Cancel all that match.
+    Cancel(BulkRequest),
+    /// Retry all that match.
+    Retry(BulkRequest),
 }
 
 impl JobRequest {
@@ -22,6 +26,8 @@ impl JobRequest {
         match self {
             Self::Submit(_) => JobKind::Submit,
             Self::Report(_) => JobKind::Report,
+            Self::Cancel(_) => JobKind::Cancel,
+            Self::Retry(_) => JobKind::Retry,
         }
     }
 }
@@ -87,6 +93,13 @@ impl Default for ReportRequest {
             deadline_s: Self::DEFAULT_DEADLINE_S,
         }
     }
+}
+
+/// A request that acts on all jobs that match and were accepted before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkRequest {
+    /// Which jobs; bulk jobs are never among them.
+    pub filter: JobFilter,
 }
 
 /// What one row of a report stands for.

@@ -1,6 +1,8 @@
 //! A job as it is read back: everything a representation needs, free of HTTP.
 
-use super::{Attempt, JobError, JobId, JobRequest, JobState, Progress, Receipt, Report};
+use serde::{Deserialize, Serialize};
+
+use super::{Attempt, JobError, JobId, JobRequest, JobState, Label, Labels, Progress, Receipt, Report};
 use crate::time::Timestamp;
 
 /// A snapshot of one job.
@@ -18,6 +20,8 @@ pub struct JobView {
     pub revision: u64,
     /// The job that this one repeats.
     pub retry_of: Option<JobId>,
+    /// What its caller called it.
+    pub labels: Labels,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When its first task was first claimed.
@@ -26,7 +30,7 @@ pub struct JobView {
     pub ended_at: Option<Timestamp>,
     /// When it may be purged; set at its end.
     pub expires_at: Option<Timestamp>,
-    /// Counts of a submit.
+    /// Counts of a submit; of a bulk job `received` counts the jobs that matched and `published` those changed.
     pub progress: Progress,
     /// One per partition, empty in lists.
     pub receipts: Vec<Receipt>,
@@ -39,12 +43,14 @@ pub struct JobView {
 }
 
 /// Which jobs a list shows; empty vectors and absent bounds do not restrict.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFilter {
     /// Any of these kinds, by name: an unknown kind finds nothing.
     pub kinds: Vec<String>,
     /// Any of these states.
     pub states: Vec<JobState>,
+    /// All of these labels.
+    pub labels: Vec<Label>,
     /// Accepted at this time or later.
     pub created_from: Option<Timestamp>,
     /// Accepted before this time.

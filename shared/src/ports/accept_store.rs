@@ -5,7 +5,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::job::{JobId, JobRequest, JobView, QueueName};
+use crate::job::{IdempotencyKey, JobId, JobRequest, JobView, Labels, QueueName, RequestDigest};
 use crate::time::Timestamp;
 use crate::wire::TraceContext;
 
@@ -24,12 +24,18 @@ pub trait AcceptStore: Send + Sync {
         rejects: Vec<RejectRecord>,
     ) -> Result<(), StoreError>;
 
-    /// Makes job, tasks, input and rejects visible in one flushed transaction. Chunks that were staged under
-    /// `upload` become the job's input.
+    /// Makes job, tasks, input, rejects and key visible in one flushed transaction. Chunks that were staged under
+    /// `upload` become the job's input. A key that is kept already makes no job, whatever the limits say.
     ///
     /// # Errors
     /// [`StoreError::OutcomeUnknown`] when the commit failed at the disk (P3).
     async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError>;
+
+    /// What an idempotency key stands for; `None` when it is free.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeptKey>, StoreError>;
 
     /// Drops what was staged under an upload that will not be accepted.
     ///
@@ -97,8 +103,30 @@ pub struct NewJob {
     pub rejects: Vec<RejectRecord>,
     /// The upload under which chunks were staged.
     pub upload: Option<UploadId>,
+    /// What its caller calls it.
+    pub labels: Labels,
+    /// The client's key, kept with the job.
+    pub key: Option<KeyUse>,
     /// The trace that the job belongs to.
     pub trace: TraceContext,
+}
+
+/// A key with the request that it is used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// The request.
+    pub request: RequestDigest,
+}
+
+/// What a key stands for. It outlives the job (contract.md §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The request that used it first.
+    pub request: RequestDigest,
+    /// The job that came of it.
+    pub job: JobId,
 }
 
 /// A task to be made.
@@ -112,7 +140,9 @@ pub struct NewTask {
 
 /// What became of an accept.
 #[derive(Clone, Debug)]
-pub struct Accepted {
-    /// The job as it is visible now.
-    pub job: JobView,
+pub enum Accepted {
+    /// The job is visible.
+    Made(Box<JobView>),
+    /// Its key had been used; nothing was changed, and what was staged is still there.
+    KeyKept(KeptKey),
 }

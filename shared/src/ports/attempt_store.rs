@@ -26,11 +26,18 @@ pub trait AttemptStore: Send + Sync {
     /// Any fault of the store: then no lease was extended.
     async fn heartbeat(&self, beats: Vec<Heartbeat>) -> Result<Vec<HeartbeatOutcome>, StoreError>;
 
+    /// Notes that the task now runs alone in its process, so that a death counts against it (P13); `false` when
+    /// the lease is no longer ours.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn run_alone(&self, lease: Lease) -> Result<bool, StoreError>;
+
     /// The input of a submit task: its chunk number `index` in order; `None` past the last.
     ///
     /// # Errors
     /// Any fault of the store.
-    async fn input(&self, root: JobId, task: u32, index: u32) -> Result<Option<InputChunk>, StoreError>;
+    async fn input(&self, task: TaskRef, index: u32) -> Result<Option<InputChunk>, StoreError>;
 
     /// Writes the outcome of an attempt. Flushed where the task ends (P2); the last open task ends the job in
     /// the same transaction (P7), which also wakes reports that wait for the job.
@@ -53,6 +60,8 @@ pub struct Claimed {
     pub lease: Lease,
     /// The number of the attempt, from 1.
     pub attempt: u32,
+    /// How often a process vanished while it held the task; from the first time on it runs alone (P13).
+    pub deaths: u32,
     /// What the job asks for.
     pub request: JobRequest,
     /// The job whose input is published, and from which event ids derive (P11).
@@ -61,6 +70,8 @@ pub struct Claimed {
     pub created_at: Timestamp,
     /// Events of a submit task.
     pub events: u64,
+    /// What earlier attempts have shown of their progress.
+    pub published: u64,
     /// The first chunk of the input where the store had it at hand; spares a second read.
     pub first_chunk: Option<InputChunk>,
     /// What an earlier attempt of a report left when it parked.
@@ -96,6 +107,13 @@ pub enum Outcome {
     Published(Published),
     /// The report was made.
     Reported(Box<Report>),
+    /// Of the jobs that matched, as many were changed.
+    Changed {
+        /// Jobs that the filter found.
+        matched: u64,
+        /// Jobs that were cancelled or retried.
+        changed: u64,
+    },
     /// The attempt failed.
     Failed {
         /// What it means for the task.
@@ -115,7 +133,7 @@ impl Outcome {
     #[must_use]
     pub const fn ends_task(&self) -> bool {
         match self {
-            Self::Published(_) | Self::Reported(_) => true,
+            Self::Published(_) | Self::Reported(_) | Self::Changed { .. } => true,
             Self::Failed {
                 failure,
                 published: _,

@@ -16,9 +16,12 @@ mod job_queue;
 mod job_reader;
 mod projection;
 mod rescue_store;
+mod retention_store;
 mod store_error;
 
-pub use accept_store::{AcceptStore, Accepted, InputChunk, NewJob, NewTask, RejectRecord, UploadId};
+pub use accept_store::{
+    AcceptStore, Accepted, InputChunk, KeptKey, KeyUse, NewJob, NewTask, RejectRecord, UploadId,
+};
 pub use attempt_store::{
     AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, Outcome, ParkCondition, Parked, Published,
 };
@@ -31,12 +34,13 @@ pub use event_log::{
     RecordMark,
 };
 pub use health::{ComponentHealth, Health, Readiness};
-pub use job_control::{CancelOutcome, JobControl};
+pub use job_control::{CancelOutcome, DeleteOutcome, JobControl, NewRetry, RetryOutcome};
 pub use job_queue::{Deliveries, Delivery, JobQueue, QueueError};
 pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};
 pub use projection::{
     FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease, QuarantineRecord,
     ReportQuery,
 };
-pub use rescue_store::{RescueStore, Rescued, RescuerLease};
+pub use rescue_store::{Attendance, RescueStore, Rescued, RescuerLease};
+pub use retention_store::{Purged, RetentionStore};
 pub use store_error::StoreError;

@@ -20,7 +20,15 @@ pub trait RescueStore: Send + Sync {
         ttl: Duration,
     ) -> Result<Option<RescuerLease>, StoreError>;
 
-    /// Returns tasks with a lapsed lease to `queued`, or ends them with their cancelled job (P14).
+    /// Says that this process is alive, until the answer is dropped: by a clean stop, by nothing else that leaves
+    /// a trace (P13).
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn attend(&self, worker: &WorkerId) -> Result<Box<dyn Attendance>, StoreError>;
+
+    /// Returns tasks with a lapsed lease to `queued`, or ends them with their cancelled job (P14), or as
+    /// [`JobError::WORKER_LOST`] when too many processes vanished with them (P13).
     ///
     /// # Errors
     /// Any fault of the store.
@@ -56,6 +64,9 @@ pub trait RescueStore: Send + Sync {
     /// Any fault of the store.
     async fn expire_reports(&self) -> Result<Rescued, StoreError>;
 }
+
+/// A living process. What it does at its end is all that it is for.
+pub trait Attendance: Send + Sync {}
 
 /// Proof that this process is the rescuer until the lease lapses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

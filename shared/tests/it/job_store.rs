@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
+use shared::job::WorkerId;
 use shared::ports::{
-    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, JobControl, JobReader, RescueStore,
+    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, JobControl, JobReader, RescueStore, RetentionStore,
 };
 use shared::testing::clock::ManualClock;
-use shared::testing::job_store::{BACKLOG_LIMIT, Fixture, LEASE, RETENTION};
+use shared::testing::job_store::{BACKLOG_LIMIT, Fixture, LEASE, RETENTION, TOMBSTONES};
 use tempfile::TempDir;
 
 struct Sqlite {
@@ -27,6 +28,7 @@ impl Sqlite {
         let options = JobStoreOptions {
             lease: LEASE,
             retention: RETENTION,
+            tombstones: TOMBSTONES,
             boot_id: format!("boot {boot}"),
             readers: 2,
             backlog_limit: BACKLOG_LIMIT,
@@ -69,6 +71,10 @@ impl Fixture for Sqlite {
         Arc::new(self.store.clone())
     }
 
+    fn retention(&self) -> Arc<dyn RetentionStore> {
+        Arc::new(self.store.clone())
+    }
+
     fn reader(&self) -> Arc<dyn JobReader> {
         Arc::new(self.store.clone())
     }
@@ -79,6 +85,12 @@ impl Fixture for Sqlite {
 
     fn another(&self) -> Self {
         Self::open(Arc::clone(&self.folder), Arc::clone(&self.clock), self.boot)
+    }
+
+    fn kill(&self, worker: &WorkerId) {
+        let files = self.folder.path().join("jobs.workers");
+        std::fs::create_dir_all(&files).expect("the folder can be made");
+        std::fs::write(files.join(&worker.0), "").expect("its file can be left behind");
     }
 
     fn reopen(&mut self) {

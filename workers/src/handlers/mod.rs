@@ -1,5 +1,6 @@
 //! Step 5: the handler of a job's kind does the work. One file for each kind.
 
+mod bulk;
 mod fault;
 mod log_ends;
 mod report;
@@ -8,6 +9,7 @@ mod submit;
 use shared::job::JobRequest;
 use shared::ports::Outcome;
 
+use self::bulk::Action;
 use crate::execute::Attempt;
 use crate::log_state::LogState;
 use crate::ports::CrewPorts;
@@ -16,6 +18,7 @@ use crate::ports::CrewPorts;
 pub(crate) struct Handlers {
     submit: submit::SubmitHandler,
     report: report::ReportHandler,
+    bulk: bulk::BulkHandler,
 }
 
 impl Handlers {
@@ -23,6 +26,7 @@ impl Handlers {
         Self {
             submit: submit::SubmitHandler::new(ports, log_state.clone()),
             report: report::ReportHandler::new(ports, log_state.clone()),
+            bulk: bulk::BulkHandler::new(ports),
         }
     }
 
@@ -31,6 +35,8 @@ impl Handlers {
         match &attempt.claimed.request {
             JobRequest::Submit(_) => self.submit.handle(attempt).await,
             JobRequest::Report(request) => self.report.handle(attempt, request).await,
+            JobRequest::Cancel(request) => self.bulk.handle(attempt, Action::Cancel, request).await,
+            JobRequest::Retry(request) => self.bulk.handle(attempt, Action::Retry, request).await,
         }
     }
 }

@@ -70,11 +70,7 @@ impl SubmitHandler {
         for index in 0.. {
             let chunk = match first.take() {
                 Some(chunk) => Some(chunk),
-                None => {
-                    self.store
-                        .input(claimed.root, claimed.lease.task.task, index)
-                        .await?
-                }
+                None => self.store.input(claimed.lease.task, index).await?,
             };
             let Some(chunk) = chunk else { break };
             let signal = attempt.pulse.signal();

@@ -11,7 +11,9 @@ use shared::adapters::sqlite::projection::ProjectionStore;
 use shared::adapters::system::SystemClock;
 use shared::dispatch::DispatchHandle;
 use shared::event::{Address, CleanEvent, CleanUser};
-use shared::job::{JobId, JobKind, JobRequest, JobView, Report, ReportRequest, SubmitOrigin, SubmitRequest};
+use shared::job::{
+    JobId, JobKind, JobRequest, JobView, Labels, Report, ReportRequest, Role, SubmitOrigin, SubmitRequest,
+};
 use shared::ports::{AcceptStore, ChangeFeed, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask};
 use shared::time::Timestamp;
 use shared::wire::{StoredEvent, TraceContext};
@@ -96,6 +98,7 @@ impl Bench {
         let options = JobStoreOptions {
             lease,
             retention: Duration::from_secs(3600),
+            tombstones: Duration::from_secs(3600),
             boot_id: "boot".to_owned(),
             readers: 2,
             backlog_limit: 1_000_000,
@@ -128,6 +131,11 @@ impl Bench {
     /// A worker process with all roles.
     pub(crate) fn start(&self) -> Process {
         Process::start(self, 16)
+    }
+
+    /// A worker process that publishes nothing.
+    pub(crate) fn start_reporting(&self) -> Process {
+        Process::with_roles(self, 16, vec![Role::UserStats])
     }
 
     /// From now on everybody meets another log in the place of the old one.
@@ -165,8 +173,12 @@ impl Bench {
     }
 
     pub(crate) async fn ask(&self, request: ReportRequest) -> JobId {
-        self.accept(JobRequest::Report(request), vec![0], Vec::new())
-            .await
+        self.accept_empty(JobRequest::Report(request)).await
+    }
+
+    /// A job of one task without input.
+    pub(crate) async fn accept_empty(&self, request: JobRequest) -> JobId {
+        self.accept(request, vec![0], Vec::new()).await
     }
 
     async fn accept(&self, request: JobRequest, tasks: Vec<u64>, chunks: Vec<InputChunk>) -> JobId {
@@ -184,11 +196,14 @@ impl Bench {
             chunks,
             rejects: Vec::new(),
             upload: None,
+            labels: Labels::default(),
+            key: None,
             trace: TraceContext::generate(),
         };
-        let accepted = self.store.accept(job).await.unwrap();
+        let id = job.id;
+        self.store.accept(job).await.unwrap();
         self.nudge();
-        accepted.job.id
+        id
     }
 
     /// What every dispatcher does on its own every second.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bench;
+mod bulk;
 mod crashes;
 mod dead;
 mod faulty_log;

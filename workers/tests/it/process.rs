@@ -22,6 +22,10 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(bench: &Bench, concurrency: usize) -> Self {
+        Self::with_roles(bench, concurrency, Role::ALL.to_vec())
+    }
+
+    pub(crate) fn with_roles(bench: &Bench, concurrency: usize, roles: Vec<Role>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -41,6 +45,8 @@ impl Process {
                 accepts: Arc::new(bench.store.clone()),
                 attempts: Arc::clone(&bench.watched) as _,
                 rescue: Arc::new(bench.store.clone()),
+                retention: Arc::new(bench.store.clone()),
+                control: Arc::new(bench.store.clone()),
                 reader: Arc::new(bench.store.clone()),
                 queue: Arc::clone(&bench.queue) as _,
                 log: Arc::clone(&bench.log) as _,
@@ -50,7 +56,7 @@ impl Process {
             },
             settings: CrewSettings {
                 worker: worker.clone(),
-                roles: Role::ALL.to_vec(),
+                roles,
                 lease: bench.lease,
                 prefetch: 200,
                 concurrency,

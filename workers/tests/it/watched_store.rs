@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use shared::adapters::sqlite::jobs::JobStore;
-use shared::job::{JobId, Lease, TaskRef, WorkerId};
+use shared::job::{Lease, TaskRef, WorkerId};
 use shared::ports::{
     AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark, StoreError,
 };
@@ -69,8 +69,12 @@ impl AttemptStore for WatchedStore {
         Ok(outcomes)
     }
 
-    async fn input(&self, root: JobId, task: u32, index: u32) -> Result<Option<InputChunk>, StoreError> {
-        self.inner.input(root, task, index).await
+    async fn run_alone(&self, lease: Lease) -> Result<bool, StoreError> {
+        self.inner.run_alone(lease).await
+    }
+
+    async fn input(&self, task: TaskRef, index: u32) -> Result<Option<InputChunk>, StoreError> {
+        self.inner.input(task, index).await
     }
 
     async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Finished, StoreError> {

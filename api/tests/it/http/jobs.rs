@@ -27,7 +27,10 @@ async fn a_job_has_its_links_and_no_null() {
             "id": id, "kind": "submit", "state": "queued", "revision": 1,
             "created_at": "1970-01-01T00:00:01.000Z",
             "progress": {"received": 0, "rejected": 0, "published": 0}, "receipts": [], "attempts": [],
-            "links": {"self": format!("/jobs/{id}"), "cancel": format!("/jobs/{id}/cancel")}
+            "links": {
+                "self": format!("/jobs/{id}"), "stream": format!("/jobs/{id}/stream"),
+                "cancel": format!("/jobs/{id}/cancel")
+            }
         })
     );
 }

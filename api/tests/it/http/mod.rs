@@ -7,3 +7,4 @@ mod operations;
 mod problems;
 mod results;
 mod service;
+mod stream;

@@ -20,12 +20,13 @@ use serde_json::Value;
 use shared::adapters::system::SystemClock;
 use shared::dispatch::DispatchHandle;
 use shared::job::{
-    GroupBy, JobFilter, JobId, JobRequest, JobState, JobView, Progress, Report, ReportRequest, ReportRow,
-    SubmitOrigin, SubmitRequest,
+    GroupBy, IdempotencyKey, JobFilter, JobId, JobRequest, JobState, JobView, Labels, Progress, Report,
+    ReportRequest, ReportRow, SubmitOrigin, SubmitRequest,
 };
 use shared::ports::{
-    AcceptStore, Accepted, CancelOutcome, ChangeFeed, ComponentHealth, Health, InputChunk, JobChange,
-    JobControl, JobLookup, JobPage, JobReader, NewJob, RejectRecord, StoreError, StoredReject, UploadId,
+    AcceptStore, Accepted, CancelOutcome, ChangeFeed, ComponentHealth, DeleteOutcome, Health, InputChunk,
+    JobChange, JobControl, JobLookup, JobPage, JobReader, KeptKey, NewJob, NewRetry, RejectRecord,
+    RetryOutcome, StoreError, StoredReject, UploadId,
 };
 use shared::time::Timestamp;
 use tokio::sync::mpsc;
@@ -59,6 +60,7 @@ impl Service {
             max_text: 200,
         };
         let submitter = Submitter::new(
+            Arc::clone(&store) as _,
             Arc::clone(&store) as _,
             Arc::clone(&store) as _,
             dispatch.clone(),
@@ -190,6 +192,7 @@ impl Store {
             state,
             revision: 1,
             retry_of: None,
+            labels: Labels::default(),
             created_at: Timestamp::from_millis(1_000),
             started_at: None,
             ended_at: None,
@@ -292,6 +295,14 @@ impl JobControl for Store {
             }
         })
     }
+
+    async fn retry(&self, _: NewRetry) -> Result<RetryOutcome, StoreError> {
+        Ok(RetryOutcome::Unknown)
+    }
+
+    async fn delete(&self, _: JobId) -> Result<DeleteOutcome, StoreError> {
+        Ok(DeleteOutcome::Unknown)
+    }
 }
 
 /// No test here gets as far as storing.
@@ -304,7 +315,11 @@ impl AcceptStore for Store {
     async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError> {
         let id = self.add(JobState::Queued, job.request, None);
         let job = self.jobs.lock().unwrap()[&id].clone();
-        Ok(Accepted { job })
+        Ok(Accepted::Made(Box::new(job)))
+    }
+
+    async fn key(&self, _: &IdempotencyKey) -> Result<Option<KeptKey>, StoreError> {
+        Ok(None)
     }
 
     async fn discard(&self, _: UploadId) -> Result<(), StoreError> {

@@ -289,7 +289,11 @@ async fn assert_refused(store: &impl Fixture, upload: UploadId) {
 async fn bodies(store: &impl Fixture, root: JobId, task: u32) -> Vec<String> {
     let mut bodies = Vec::new();
     for index in 0.. {
-        let chunk = store.attempts().input(root, task, index).await.expect("answers");
+        let chunk = store
+            .attempts()
+            .input(super::build::task(root, task), index)
+            .await
+            .expect("answers");
         let Some(chunk) = chunk else { break };
         assert_eq!((chunk.task, chunk.events), (task, 5));
         bodies.push(String::from_utf8_lossy(&chunk.body).into_owned());

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::fixture::Fixture;
 use crate::job::{
-    Failure, GroupBy, JobError, JobId, JobKind, JobRequest, PartitionOffset, QueueName, Receipt, Report,
-    ReportRequest, ReportRow, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
+    Failure, GroupBy, JobError, JobId, JobKind, JobRequest, Labels, PartitionOffset, QueueName, Receipt,
+    Report, ReportRequest, ReportRow, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
 };
 use crate::ports::{
     Clock, InputChunk, NewJob, NewTask, Outcome, ParkCondition, Parked, PartitionEnd, Published, RejectRecord,
@@ -65,6 +65,8 @@ fn job(store: &impl Fixture, request: JobRequest, tasks: u32, events: u64) -> Ne
         chunks: Vec::new(),
         rejects: Vec::new(),
         upload: None,
+        labels: Labels::default(),
+        key: None,
         trace: TraceContext::generate(),
     }
 }

@@ -6,8 +6,9 @@ use super::build::{
     EVENTS, done, permanent, receipt, reject, report, reported, result, submit, task, worker,
 };
 use super::fixture::Fixture;
+use super::retry::retry;
 use super::steps::{accept, cancel, claim, finish, job, work};
-use crate::job::{JobError, JobFilter, JobId, JobState, JobView, Report};
+use crate::job::{JobError, JobFilter, JobId, JobState, JobView, Labels, Report};
 use crate::ports::{JobLookup, NewJob, Outcome, Published};
 use crate::time::Timestamp;
 
@@ -48,6 +49,56 @@ pub async fn pages_of_a_list_neither_repeat_nor_leave_out(store: impl Fixture) {
     );
     let seq = job(&store, ids[4]).await.seq;
     assert_eq!(list(&store, &all, Some(seq), 2).await, (Vec::new(), false));
+}
+
+/// One label, several, and together with the other filters, over several pages; a retry inherits them.
+pub async fn a_label_finds_its_jobs(mut store: impl Fixture) {
+    let mut ids = Vec::new();
+    for labels in [
+        &["team:blue", "run:1"][..],
+        &["team:blue", "run:2"],
+        &["team:red", "run:1"],
+        &[],
+    ] {
+        let labels = Labels::read(labels.iter().copied()).expect("they are labels");
+        let new = NewJob {
+            labels: labels.clone(),
+            ..submit(&store, 1)
+        };
+        let made = accept(&store, new).await;
+        assert_eq!(made.labels, labels);
+        ids.push(made.id);
+    }
+    let [blue_1, blue_2, red_1, _plain] = ids[..] else {
+        unreachable!("four were made")
+    };
+    cancel(&store, blue_2).await;
+    let again = retry(&store, blue_2).await.id;
+    store.reopen();
+    let filter = |labels: &[&str], states: &[JobState]| JobFilter {
+        labels: labels
+            .iter()
+            .map(|label| label.parse().expect("it is a label"))
+            .collect(),
+        states: states.to_vec(),
+        ..JobFilter::default()
+    };
+    for (filter, expected) in [
+        (filter(&["team:blue"], &[]), vec![again, blue_2, blue_1]),
+        (filter(&["run:1"], &[]), vec![red_1, blue_1]),
+        (filter(&["run:1", "team:blue"], &[]), vec![blue_1]),
+        (filter(&["run:1", "team:green"], &[]), vec![]),
+        (filter(&["team:blue"], &[JobState::Queued]), vec![again, blue_1]),
+    ] {
+        let listed = list(&store, &filter, None, 10).await;
+        assert_eq!(listed, (expected, false), "{filter:?}");
+    }
+    let blue = filter(&["team:blue"], &[]);
+    assert_eq!(list(&store, &blue, None, 2).await, (vec![again, blue_2], true));
+    let seq = job(&store, blue_2).await.seq;
+    assert_eq!(list(&store, &blue, Some(seq), 2).await, (vec![blue_1], false));
+    store.control().delete(blue_2).await.expect("the store answers");
+    assert_eq!(list(&store, &blue, None, 10).await.0, [again, blue_1]);
 }
 
 /// Kinds, states and times, alone and together, over several pages.

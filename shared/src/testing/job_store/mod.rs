@@ -6,15 +6,19 @@ pub mod build;
 pub mod cancel;
 pub mod changes;
 pub mod claim;
+pub mod deaths;
 pub mod dispatch;
 pub mod finish;
 pub mod fixture;
+pub mod keys;
 pub mod list;
+pub mod removal;
 pub mod report_wait;
 pub mod rescue;
+pub mod retry;
 pub mod steps;
 
-pub use fixture::{BACKLOG_LIMIT, Fixture, LEASE, RETENTION};
+pub use fixture::{BACKLOG_LIMIT, Fixture, LEASE, RETENTION, TOMBSTONES};
 
 /// Runs the whole suite; `$fixture` is an expression, evaluated for each test, that makes a [`Fixture`].
 #[macro_export]
@@ -93,6 +97,34 @@ macro_rules! job_store_suite {
             rescue::p10_voided_leases_free_their_tasks_at_once,
             rescue::one_process_is_the_rescuer,
             rescue::p8_a_jump_of_the_wall_clock_makes_no_second_rescuer,
+            deaths::p13_a_pause_a_stop_and_a_restart_are_no_deaths,
+            deaths::p13_the_first_death_makes_the_task_a_suspect,
+            deaths::p13_three_deaths_alone_fail_the_task,
+            deaths::p13_a_death_beside_others_counts_once,
+            deaths::p13_a_lost_lease_cannot_run_alone,
+            deaths::p14_a_death_ends_a_cancelling_job_as_cancelled,
+            keys::a_key_stands_for_its_job,
+            keys::the_same_key_makes_no_second_job,
+            keys::a_key_is_answered_before_the_backlog_limit,
+            keys::a_refused_accept_uses_no_key_up,
+            keys::p3_the_same_accept_again_finds_its_own_key,
+            keys::uses_of_a_key_at_the_same_time_make_one_job,
+            keys::what_was_staged_under_a_used_key_can_be_discarded,
+            keys::a_key_outlives_its_job_and_ends_in_time,
+            retry::a_retry_runs_over_the_input_of_its_root,
+            retry::a_retry_waits_for_the_end,
+            retry::every_end_can_be_retried,
+            retry::a_retry_of_a_report_has_a_deadline_and_waits_of_its_own,
+            retry::the_same_key_makes_no_second_retry,
+            retry::p4_the_backlog_limit_refuses_retries,
+            retry::a_retry_of_what_is_not_there_says_so,
+            removal::a_deleted_job_is_gone,
+            removal::a_job_that_has_not_ended_is_not_deleted,
+            removal::p23_input_and_rejects_stay_while_a_job_refers_to_them,
+            removal::p23_the_last_job_takes_its_input_along,
+            removal::jobs_past_their_retention_are_purged_oldest_first,
+            removal::a_tombstone_is_forgotten_in_time,
+            removal::p2_what_was_deleted_stays_deleted_under_another_boot,
             boot::p2_another_boot_raises_the_epoch_once,
             boot::p8_leases_of_another_boot_have_lapsed,
             boot::p8_a_back_off_of_another_boot_is_over,
@@ -112,9 +144,12 @@ macro_rules! job_store_suite {
             report_wait::p22_only_what_is_parked_is_failed,
             report_wait::p22_queued_reports_past_their_deadline_fail,
             report_wait::p22_an_expired_report_wakes_who_waits_for_it,
+            report_wait::p8_a_jump_of_the_wall_clock_expires_no_report,
+            report_wait::p8_what_remains_of_a_deadline_counts_under_another_boot,
             list::a_list_is_in_the_order_of_acceptance,
             list::pages_of_a_list_neither_repeat_nor_leave_out,
             list::a_filter_shows_what_it_names,
+            list::a_label_finds_its_jobs,
             list::a_listed_job_lacks_receipts_attempts_and_rows,
             list::the_rows_of_a_report_keep_their_order,
             list::a_job_holds_at_most_the_rows_asked_for,

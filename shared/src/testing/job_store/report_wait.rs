@@ -13,6 +13,7 @@ use crate::ports::{NewJob, Outcome, ParkCondition, Parked, PartitionEnd, Rescued
 
 const MOMENT: Duration = Duration::from_millis(1);
 const DEADLINE: Duration = Duration::from_secs(90);
+const HOUR_MS: i64 = 3_600_000;
 
 /// Of two awaited jobs the last one wakes the report, in its own end.
 pub async fn p22_a_parked_report_wakes_with_the_last_job_it_awaits(store: impl Fixture) {
@@ -236,6 +237,29 @@ pub async fn p22_an_expired_report_wakes_who_waits_for_it(store: impl Fixture) {
     };
     assert_eq!(expire(&store).await, expected);
     assert_eq!(due_tasks(&store, REPORTS).await, [task(id, 0)]);
+}
+
+/// Deadlines count on the boot clock.
+pub async fn p8_a_jump_of_the_wall_clock_expires_no_report(store: impl Fixture) {
+    let id = accept(&store, short_report(&store, Vec::new())).await.id;
+    store.clock().jump_wall(HOUR_MS);
+    assert_eq!(expire(&store).await.tasks, 0);
+    store.clock().jump_wall(-2 * HOUR_MS);
+    store.clock().pass(DEADLINE + MOMENT);
+    assert_eq!(expire(&store).await.tasks, 1);
+    assert_eq!(state(&store, id).await, JobState::Failed);
+}
+
+/// The boot clock begins anew: what the wall clock says is left remains.
+pub async fn p8_what_remains_of_a_deadline_counts_under_another_boot(mut store: impl Fixture) {
+    accept(&store, short_report(&store, Vec::new())).await;
+    store.clock().pass(DEADLINE / 2);
+    store.clock().set_boot(5_000);
+    store.reopen_under_another_boot();
+    store.clock().pass(DEADLINE / 2 - MOMENT);
+    assert_eq!(expire(&store).await.tasks, 0);
+    store.clock().pass(MOMENT);
+    assert_eq!(expire(&store).await.tasks, 1);
 }
 
 fn short_report(store: &impl Fixture, after: Vec<JobId>) -> NewJob {

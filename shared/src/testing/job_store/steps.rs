@@ -4,8 +4,8 @@ use super::build::worker;
 use super::fixture::Fixture;
 use crate::job::{JobId, JobState, JobView, Lease, QueueName, TaskRef, TaskState};
 use crate::ports::{
-    CancelOutcome, Claimed, DueTask, Finished, Heartbeat, HeartbeatOutcome, JobLookup, NewJob, Outcome,
-    Rescued,
+    Accepted, CancelOutcome, Claimed, DueTask, Finished, Heartbeat, HeartbeatOutcome, JobLookup, NewJob,
+    Outcome, Rescued,
 };
 use std::time::Duration;
 
@@ -17,7 +17,10 @@ const ROWS_MAX: usize = 1_000;
 /// # Panics
 /// When the store does not.
 pub async fn accept(store: &impl Fixture, new: NewJob) -> JobView {
-    store.accept().accept(new).await.expect("the job is accepted").job
+    match store.accept().accept(new).await {
+        Ok(Accepted::Made(view)) => *view,
+        other => panic!("the job is not accepted: {other:?}"),
+    }
 }
 
 /// Claims what can be claimed, as worker `w`.

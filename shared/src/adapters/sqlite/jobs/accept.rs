@@ -8,13 +8,14 @@ use rusqlite::params;
 use super::fault::Fault;
 use super::rows::{self, JobRow, int};
 use super::tx::Tx;
-use super::{JobStore, read, staging, transition};
+use super::{JobStore, keys, read, staging, transition};
 use crate::adapters::sqlite::Write;
-use crate::job::{JobRequest, JobState};
-use crate::ports::{AcceptStore, Accepted, InputChunk, NewJob, RejectRecord, StoreError, UploadId};
+use crate::job::{IdempotencyKey, JobRequest, JobState, Labels};
+use crate::ports::{AcceptStore, Accepted, InputChunk, KeptKey, NewJob, RejectRecord, StoreError, UploadId};
+use crate::time::Timestamp;
 
 /// How long an accept waits for its turn before it is refused (P9).
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl AcceptStore for JobStore {
@@ -46,6 +47,12 @@ impl AcceptStore for JobStore {
         .await
     }
 
+    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeptKey>, StoreError> {
+        let key = key.clone();
+        self.read("key", move |connection| keys::kept(connection, &key))
+            .await
+    }
+
     async fn discard(&self, upload: UploadId) -> Result<(), StoreError> {
         self.write(Write::relaxed("discard"), move |tx| {
             staging::mark_swept(tx, upload)
@@ -60,7 +67,7 @@ impl AcceptStore for JobStore {
 }
 
 /// P4: no more is taken in than the backlog allows.
-fn admit(tx: &Tx<'_>) -> Result<(), Fault> {
+pub(super) fn admit(tx: &Tx<'_>) -> Result<(), Fault> {
     let open: i64 = tx
         .statement("SELECT ifnull(sum(n), 0) FROM counts")?
         .query_row([], |row| row.get(0))?;
@@ -74,6 +81,9 @@ fn admit(tx: &Tx<'_>) -> Result<(), Fault> {
 }
 
 fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
+    if let Some(kept) = keys::taken(tx, job.key.as_ref(), job.id)? {
+        return Ok(Accepted::KeyKept(kept));
+    }
     // The same accept again, after an outcome that was unknown (P3).
     if rows::job_by_id(tx, job.id)?.is_none() {
         admit(tx)?;
@@ -88,11 +98,13 @@ fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
         insert_tasks(tx, job, row.seq)?;
         staging::add_chunks(tx, &input, &job.chunks)?;
         staging::add_rejects(tx, &input, &job.rejects)?;
-        insert_waits(tx, job, row.seq)?;
+        insert_labels(tx, &job.labels, row.seq)?;
+        insert_waits(tx, &job.request, row.seq)?;
+        keys::keep(tx, job.key.as_ref(), job.id)?;
         transition::count_new(tx, &row)?;
     }
     let view = read::view(tx.connection, job.id, 0)?.ok_or_else(|| Fault::corrupt("jobs.id", job.id))?;
-    Ok(Accepted { job: view })
+    Ok(Accepted::Made(Box::new(view)))
 }
 
 fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fault> {
@@ -102,8 +114,8 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
     let change = tx.next_change()?;
     tx.run(
         "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
-                           root, input, trace, request)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11)",
+                           root, input, trace, request, labels)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11, ?12)",
         params![
             job.id.as_bytes(),
             kind.as_str(),
@@ -116,6 +128,7 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
             input,
             job.trace.to_string(),
             rows::to_json(&job.request),
+            (!job.labels.is_empty()).then(|| rows::to_json(&job.labels)),
         ],
     )?;
     Ok(JobRow {
@@ -130,17 +143,10 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
 }
 
 fn insert_tasks(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
-    let deadline = match &job.request {
-        JobRequest::Report(report) => Some(
-            job.created_at
-                .plus_millis(i64::from(report.deadline_s) * 1000)
-                .as_millis(),
-        ),
-        JobRequest::Submit(_) => None,
-    };
+    let deadline = Deadline::of(tx, &job.request, job.created_at);
     let mut statement = tx.statement(
-        "INSERT INTO tasks (job, no, queue, state, standing, at_boot_ms, events, deadline_ms)
-         VALUES (?1, ?2, ?3, 'queued', 'unsent', ?4, ?5, ?6)",
+        "INSERT INTO tasks (job, no, queue, state, standing, at_boot_ms, events, deadline_ms, deadline_boot_ms)
+         VALUES (?1, ?2, ?3, 'queued', 'unsent', ?4, ?5, ?6, ?7)",
     )?;
     for (no, task) in (0_u32..).zip(&job.tasks) {
         statement.execute(params![
@@ -149,15 +155,48 @@ fn insert_tasks(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
             task.queue.as_str(),
             tx.boot_ms,
             int(task.events),
-            deadline,
+            deadline.wall_ms,
+            deadline.boot_ms,
         ])?;
     }
     Ok(())
 }
 
+pub(super) fn insert_labels(tx: &Tx<'_>, labels: &Labels, seq: i64) -> Result<(), Fault> {
+    for (key, value) in labels.iter() {
+        tx.run(
+            "INSERT INTO job_labels (key, value, job) VALUES (?1, ?2, ?3)",
+            params![key, value, seq],
+        )?;
+    }
+    Ok(())
+}
+
+/// Until when a task has to be done; `None` for ever.
+pub(super) struct Deadline {
+    /// What remains of it under another boot.
+    pub(super) wall_ms: Option<i64>,
+    /// P8: what counts under this one.
+    pub(super) boot_ms: Option<i64>,
+}
+
+impl Deadline {
+    /// The deadline of a request that was made at `created_at`.
+    pub(super) fn of(tx: &Tx<'_>, request: &JobRequest, created_at: Timestamp) -> Self {
+        let after_ms = match request {
+            JobRequest::Report(report) => Some(i64::from(report.deadline_s) * 1000),
+            JobRequest::Submit(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
+        };
+        Self {
+            wall_ms: after_ms.map(|after| created_at.plus_millis(after).as_millis()),
+            boot_ms: after_ms.map(|after| tx.boot_ms + after),
+        }
+    }
+}
+
 /// A job that is unknown or purged counts as ended.
-fn insert_waits(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
-    let JobRequest::Report(report) = &job.request else {
+pub(super) fn insert_waits(tx: &Tx<'_>, request: &JobRequest, seq: i64) -> Result<(), Fault> {
+    let JobRequest::Report(report) = request else {
         return Ok(());
     };
     for awaited in &report.after {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::finish::{self, Tried};
 use super::{JobStore, claim, heartbeat, ledger};
 use crate::adapters::sqlite::Write;
-use crate::job::{JobId, Lease, TaskRef, WorkerId};
+use crate::job::{Lease, TaskRef, WorkerId};
 use crate::ports::{
     AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark, StoreError,
 };
@@ -29,11 +29,14 @@ impl AttemptStore for JobStore {
         .await
     }
 
-    async fn input(&self, root: JobId, task: u32, index: u32) -> Result<Option<InputChunk>, StoreError> {
-        self.read("input", move |connection| {
-            claim::input(connection, root, task, index)
-        })
-        .await
+    async fn run_alone(&self, lease: Lease) -> Result<bool, StoreError> {
+        self.write(Write::relaxed("run_alone"), move |tx| claim::run_alone(tx, lease))
+            .await
+    }
+
+    async fn input(&self, task: TaskRef, index: u32) -> Result<Option<InputChunk>, StoreError> {
+        self.read("input", move |connection| claim::input(connection, task, index))
+            .await
     }
 
     async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Finished, StoreError> {

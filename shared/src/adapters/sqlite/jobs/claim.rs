@@ -48,7 +48,8 @@ fn claim_one(tx: &Tx<'_>, named: TaskRef, worker: &WorkerId) -> Result<Option<(J
     };
     // A parked task, or one whose back-off has not ended, is not due.
     let won = tx.run(
-        "UPDATE tasks SET state = ?3, token = ?4, nonce = ?5, lease_until_boot_ms = ?6, attempts = attempts + 1
+        "UPDATE tasks SET state = ?3, token = ?4, nonce = ?5, lease_until_boot_ms = ?6, attempts = attempts + 1,
+                alone = 0
          WHERE job = ?1 AND no = ?2 AND state = 'queued'
            AND (standing = 'sent' OR (standing = 'unsent' AND at_boot_ms <= ?7))",
         params![
@@ -96,42 +97,61 @@ fn claimed(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, lease: Lease) -> Result<Cl
         .query_row([job.seq], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })?;
-    let (events, parked): (i64, Option<String>) = tx
-        .statement("SELECT events, parked FROM tasks WHERE job = ?1 AND no = ?2")?
-        .query_row(params![job.seq, task.no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (events, published, parked): (i64, i64, Option<String>) = tx
+        .statement("SELECT events, published, parked FROM tasks WHERE job = ?1 AND no = ?2")?
+        .query_row(params![job.seq, task.no], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     let request: JobRequest = rows::json("jobs.request", &request)?;
     let first_chunk = match &request {
         JobRequest::Submit(_) => staging::chunk(tx.connection, &input, task.no, 0, AT_HAND_BYTES)?,
-        JobRequest::Report(_) => None,
+        JobRequest::Report(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
     };
     Ok(Claimed {
         lease,
         attempt: task.attempts + 1,
+        deaths: task.deaths,
         request,
         root: JobId(uuid::Uuid::from_bytes(root)),
         created_at: Timestamp::from_millis(created_ms),
         events: rows::count(events),
+        published: rows::count(published),
         first_chunk,
         parked: parked
             .map(|parked| rows::json("tasks.parked", &parked))
             .transpose()?,
-        trace: rows::trace(&trace)?,
+        trace: rows::trace(&trace),
     })
 }
 
-/// The chunk of a root job's input.
+/// P13: from now on a death counts against the task.
+pub(super) fn run_alone(tx: &Tx<'_>, lease: Lease) -> Result<bool, Fault> {
+    let noted = tx.run(
+        "UPDATE tasks SET alone = 1
+         WHERE job = (SELECT seq FROM jobs WHERE id = ?1) AND no = ?2
+           AND state = 'leased' AND token = ?3 AND nonce = ?4",
+        params![
+            lease.task.job.as_bytes(),
+            lease.task.task,
+            lease.token,
+            lease.nonce
+        ],
+    )?;
+    Ok(noted > 0)
+}
+
+/// A chunk of a task's input, which its root may own.
 pub(super) fn input(
     connection: &rusqlite::Connection,
-    root: JobId,
-    task: u32,
+    task: TaskRef,
     index: u32,
 ) -> Result<Option<InputChunk>, Fault> {
     let owner: Option<[u8; 16]> = connection
         .prepare_cached("SELECT input FROM jobs WHERE id = ?1")?
-        .query_row([root.as_bytes()], |row| row.get(0))
+        .query_row([task.job.as_bytes()], |row| row.get(0))
         .optional()?;
     match owner {
-        Some(owner) => staging::chunk(connection, &owner, task, index, i64::MAX),
+        Some(owner) => staging::chunk(connection, &owner, task.task, index, i64::MAX),
         None => Ok(None),
     }
 }

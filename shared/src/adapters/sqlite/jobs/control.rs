@@ -1,20 +1,31 @@
-//! A caller's cancel: it ends what nobody holds at once, and the rest when its holders let go (P14).
+//! What callers do to jobs. A cancel ends what nobody holds at once, and the rest when its holders let go (P14).
 
 use async_trait::async_trait;
 use rusqlite::params;
 
+use super::accept::PATIENCE;
 use super::fault::Fault;
 use super::transition::{self, Ended};
 use super::tx::Tx;
-use super::{JobStore, read, rows};
+use super::{JobStore, read, removal, retry, rows};
 use crate::adapters::sqlite::Write;
 use crate::job::{JobId, JobState, JobTransition, TaskState, TaskTransition};
-use crate::ports::{CancelOutcome, JobControl, JobLookup, StoreError};
+use crate::ports::{CancelOutcome, DeleteOutcome, JobControl, JobLookup, NewRetry, RetryOutcome, StoreError};
 
 #[async_trait]
 impl JobControl for JobStore {
     async fn cancel(&self, id: JobId) -> Result<CancelOutcome, StoreError> {
         self.write(Write::flushed("cancel"), move |tx| cancel(tx, id))
+            .await
+    }
+
+    async fn retry(&self, retry: NewRetry) -> Result<RetryOutcome, StoreError> {
+        let how = Write::flushed("retry").patience(PATIENCE);
+        self.write(how, move |tx| retry::retry(tx, &retry)).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<DeleteOutcome, StoreError> {
+        self.write(Write::flushed("delete"), move |tx| removal::delete(tx, id))
             .await
     }
 }

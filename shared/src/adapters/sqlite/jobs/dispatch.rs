@@ -105,7 +105,7 @@ fn due(
                 task: row.get(1)?,
             },
             dispatch_no: row.get(2)?,
-            trace: rows::trace(&row.get::<_, String>(3)?)?,
+            trace: rows::trace(&row.get::<_, String>(3)?),
         });
     }
     Ok(due)

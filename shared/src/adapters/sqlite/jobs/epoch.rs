@@ -7,16 +7,27 @@ use rusqlite::{Connection, params};
 use super::fault::JobStoreError;
 use crate::adapters::sqlite::batch;
 use crate::adapters::sqlite::turnstile::Turnstile;
+use crate::ports::Clock;
 
-/// The store's epoch under this boot, and the number of the last change.
-pub(super) fn keep(path: &Path, boot_id: &str) -> Result<(u64, i64), JobStoreError> {
+/// What the store was when it was opened.
+pub(super) struct Opened {
+    /// Its epoch under this boot.
+    pub(super) epoch: u64,
+    /// The number of the last change.
+    pub(super) last_change: i64,
+    /// Whether this was the first open under this boot.
+    pub(super) raised: bool,
+}
+
+/// Keeps the epoch, and what counts on the clock of one boot.
+pub(super) fn keep(path: &Path, boot_id: &str, clock: &dyn Clock) -> Result<Opened, JobStoreError> {
     let turnstile = Turnstile::open(path).map_err(JobStoreError::Lock)?;
     let _turn = turnstile.take().map_err(JobStoreError::Lock)?;
     let connection = batch::connect(path).map_err(JobStoreError::Epoch)?;
-    raise(&connection, boot_id).map_err(JobStoreError::Epoch)
+    raise(&connection, boot_id, clock).map_err(JobStoreError::Epoch)
 }
 
-fn raise(connection: &Connection, boot_id: &str) -> rusqlite::Result<(u64, i64)> {
+fn raise(connection: &Connection, boot_id: &str, clock: &dyn Clock) -> rusqlite::Result<Opened> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let raised = connection.execute(
         "UPDATE meta SET epoch = epoch + 1, boot_id = ?1 WHERE one = 1 AND boot_id <> ?1",
@@ -33,6 +44,12 @@ fn raise(connection: &Connection, boot_id: &str) -> rusqlite::Result<(u64, i64)>
              UPDATE jobs SET progress_boot_ms = 0 WHERE progress_boot_ms > 0 AND ended_ms IS NULL",
         )?;
     }
+    // What remains of a deadline is counted on this boot's clock from now on.
+    connection.execute(
+        "UPDATE tasks SET deadline_boot_ms = ?1 + max(deadline_ms - ?2, 0)
+         WHERE state IN ('queued', 'leased') AND deadline_ms IS NOT NULL AND (?3 OR deadline_boot_ms IS NULL)",
+        params![clock.boot_ms(), clock.wall().as_millis(), raised > 0],
+    )?;
     let kept = connection.query_row("SELECT epoch, change_seq FROM meta WHERE one = 1", [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get(1)?))
     })?;
@@ -40,5 +57,9 @@ fn raise(connection: &Connection, boot_id: &str) -> rusqlite::Result<(u64, i64)>
     if raised > 0 {
         tracing::info!(store.epoch = kept.0, "the store was opened under another boot");
     }
-    Ok((u64::try_from(kept.0).unwrap_or(0), kept.1))
+    Ok(Opened {
+        epoch: u64::try_from(kept.0).unwrap_or(0),
+        last_change: kept.1,
+        raised: raised > 0,
+    })
 }

@@ -16,6 +16,9 @@ pub enum JobStoreError {
     /// The lock beside the file.
     #[error("the lock of the job store cannot be taken")]
     Lock(#[source] std::io::Error),
+    /// The locks of the worker processes.
+    #[error("the folder of worker processes beside the job store cannot be read")]
+    Presence(#[source] std::io::Error),
     /// The epoch could not be read or raised (P2).
     #[error("the epoch of the job store cannot be kept")]
     Epoch(#[source] rusqlite::Error),

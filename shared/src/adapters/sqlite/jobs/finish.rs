@@ -55,6 +55,9 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
         if let (Outcome::Reported(report), TaskState::Succeeded) = (outcome, to) {
             report::insert(tx, &job, report)?;
         }
+        if let Outcome::Changed { matched, changed } = outcome {
+            ledger::count_jobs(tx, &job, *matched, *changed)?;
+        }
         leave_lease(tx, &job, &task, to, &Next::END)?;
         transition::tasks_ended(tx, &mut job, Ended::one(to), error, &mut woke)?;
     } else {
@@ -74,7 +77,7 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
 
 const fn transition_of(outcome: &Outcome) -> TaskTransition {
     match outcome {
-        Outcome::Published(_) | Outcome::Reported(_) => TaskTransition::Succeed,
+        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } => TaskTransition::Succeed,
         Outcome::Failed {
             failure: Failure::Permanent(_),
             published: _,
@@ -91,7 +94,7 @@ const fn transition_of(outcome: &Outcome) -> TaskTransition {
 const fn told(outcome: &Outcome) -> (Option<&JobError>, Option<&Published>) {
     match outcome {
         Outcome::Published(published) | Outcome::HandBack(published) => (None, Some(published)),
-        Outcome::Reported(_) | Outcome::Park(_) => (None, None),
+        Outcome::Reported(_) | Outcome::Changed { .. } | Outcome::Park(_) => (None, None),
         Outcome::Failed {
             failure: Failure::Permanent(error),
             published,
@@ -106,7 +109,11 @@ const fn told(outcome: &Outcome) -> (Option<&JobError>, Option<&Published>) {
 /// Ends the attempt in the job's history.
 fn note(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, outcome: &Outcome) -> Result<(), Fault> {
     let error = match outcome {
-        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Park(_) | Outcome::HandBack(_) => None,
+        Outcome::Published(_)
+        | Outcome::Reported(_)
+        | Outcome::Changed { .. }
+        | Outcome::Park(_)
+        | Outcome::HandBack(_) => None,
         Outcome::Failed {
             failure: Failure::Transient { reason },
             published: _,
@@ -186,7 +193,7 @@ fn next(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, outcome: &Outcome) -> Result<
                 ..due
             }
         }
-        Outcome::HandBack(_) | Outcome::Published(_) | Outcome::Reported(_) => due,
+        Outcome::HandBack(_) | Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } => due,
     })
 }
 

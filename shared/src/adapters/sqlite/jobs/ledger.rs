@@ -18,6 +18,15 @@ pub(super) fn count(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, published: &Publi
     transition::count_published(tx, job)
 }
 
+/// Counts what a bulk job did to others.
+pub(super) fn count_jobs(tx: &Tx<'_>, job: &JobRow, matched: u64, changed: u64) -> Result<(), Fault> {
+    tx.run(
+        "UPDATE jobs SET received = ?2, published = ?3 WHERE seq = ?1",
+        params![job.seq, int(matched), int(changed)],
+    )?;
+    Ok(())
+}
+
 /// Keeps the highest offset of each partition.
 pub(super) fn keep_marks(tx: &Tx<'_>, marks: &[RecordMark]) -> Result<(), Fault> {
     for mark in marks {

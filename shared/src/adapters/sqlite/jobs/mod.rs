@@ -11,13 +11,18 @@ mod fault;
 mod finish;
 mod health;
 mod heartbeat;
+mod keys;
+mod lapse;
 mod ledger;
 mod list;
 mod options;
 mod parked;
+mod presence;
 mod read;
+mod removal;
 mod report;
 mod rescue;
+mod retry;
 mod room;
 mod rows;
 mod schema;
@@ -39,6 +44,7 @@ pub use options::JobStoreOptions;
 
 use self::fault::Fault;
 use self::health::Condition;
+use self::presence::Presence;
 use self::room::Room;
 use self::tx::Tx;
 use crate::adapters::sqlite::{Reader, Write, Writer};
@@ -52,6 +58,7 @@ pub struct JobStore {
 
 struct Shared {
     room: Room,
+    presence: Arc<Presence>,
     writer: Writer,
     reader: Reader,
     feeds: Reader,
@@ -69,20 +76,26 @@ impl JobStore {
     /// [`JobStoreError`] says what an operator can do.
     pub fn open(path: &Path, clock: Arc<dyn Clock>, options: JobStoreOptions) -> Result<Self, JobStoreError> {
         let writer = Writer::open(path, schema::SCHEMA)?;
-        let (epoch, last_change) = epoch::keep(path, &options.boot_id)?;
+        let opened = epoch::keep(path, &options.boot_id, &*clock)?;
+        let presence = Presence::beside(path);
+        if opened.raised {
+            // P13: who was here under another boot was not killed by its task.
+            presence.forget(&[]).map_err(JobStoreError::Presence)?;
+        }
         let reader = Reader::open(path, options.readers.max(1))?;
         let feeds = Reader::open(path, 1)?;
         let condition = Condition::up(clock.wall());
         Ok(Self {
             shared: Arc::new(Shared {
                 room: Room::new(folder_of(path), options.disk_reserve_bytes),
+                presence: Arc::new(presence),
                 writer,
                 reader,
                 feeds,
                 clock,
                 options,
-                epoch,
-                committed: watch::Sender::new(last_change),
+                epoch: opened.epoch,
+                committed: watch::Sender::new(opened.last_change),
                 condition,
             }),
         })
@@ -109,6 +122,10 @@ impl JobStore {
 
     fn condition(&self) -> &Condition {
         &self.shared.condition
+    }
+
+    fn presence(&self) -> &Arc<Presence> {
+        &self.shared.presence
     }
 
     fn room(&self) -> &Room {

@@ -9,6 +9,8 @@ pub struct JobStoreOptions {
     pub lease: Duration,
     /// How long an ended job is kept.
     pub retention: Duration,
+    /// How long a removed job is remembered.
+    pub tombstones: Duration,
     /// The host's boot: times of the boot clock mean nothing under another one (P8).
     pub boot_id: String,
     /// Connections to read with.
@@ -24,6 +26,10 @@ pub struct JobStoreOptions {
 impl JobStoreOptions {
     pub(super) fn lease_ms(&self) -> i64 {
         millis(self.lease)
+    }
+
+    pub(super) fn tombstones_ms(&self) -> i64 {
+        millis(self.tombstones)
     }
 
     pub(super) fn retention_ms(&self) -> i64 {

@@ -9,7 +9,6 @@ use super::transition::{self, Ended};
 use super::tx::Tx;
 use crate::job::{JobError, JobId, TaskRef, TaskTransition};
 use crate::ports::{Parked, PartitionEnd, Rescued};
-use crate::time::Timestamp;
 
 /// Reports that one transaction fails: others wait for their turn behind it. The next round fails the next.
 const EXPIRE_MAX: i64 = 1_000;
@@ -30,11 +29,14 @@ pub(super) fn parked(connection: &Connection) -> Result<Vec<(TaskRef, Vec<Partit
                 job: JobId(Uuid::from_bytes(row.get(0)?)),
                 task: row.get(1)?,
             };
-            let left: Parked = rows::json("tasks.parked", &row.get::<_, String>(2)?)?;
-            let bound = left
-                .bound
-                .ok_or_else(|| Fault::corrupt("tasks.parked without a bound", task))?;
-            parked.push((task, bound));
+            let left = row.get::<_, String>(2)?;
+            let bound = rows::json("tasks.parked", &left).and_then(|left: Parked| {
+                left.bound
+                    .ok_or_else(|| Fault::corrupt("tasks.parked without a bound", task))
+            });
+            if let Some(bound) = rows::readable("parked", bound)? {
+                parked.push((task, bound));
+            }
         }
     }
     Ok(parked)
@@ -81,13 +83,13 @@ pub(super) fn fail_parked(tx: &Tx<'_>, tasks: &[TaskRef], error: &JobError) -> R
 }
 
 /// Whether a queued report has passed its deadline.
-pub(super) fn any_expired(connection: &Connection, now: Timestamp) -> Result<bool, Fault> {
+pub(super) fn any_expired(connection: &Connection, boot_ms: i64) -> Result<bool, Fault> {
     Ok(connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM tasks
-             WHERE state = 'queued' AND deadline_ms IS NOT NULL AND deadline_ms <= ?1)",
+             WHERE state = 'queued' AND deadline_boot_ms IS NOT NULL AND deadline_boot_ms <= ?1)",
         )?
-        .query_row([now.as_millis()], |row| row.get(0))?)
+        .query_row([boot_ms], |row| row.get(0))?)
 }
 
 /// Fails every queued report past its deadline, parked or not.
@@ -95,11 +97,9 @@ pub(super) fn expire(tx: &Tx<'_>) -> Result<Rescued, Fault> {
     let expired: Vec<(i64, u32)> = tx
         .statement(
             "SELECT job, no FROM tasks
-             WHERE state = 'queued' AND deadline_ms IS NOT NULL AND deadline_ms <= ?1 LIMIT ?2",
+             WHERE state = 'queued' AND deadline_boot_ms IS NOT NULL AND deadline_boot_ms <= ?1 LIMIT ?2",
         )?
-        .query_map([tx.wall.as_millis(), EXPIRE_MAX], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
+        .query_map([tx.boot_ms, EXPIRE_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let error = JobError {
         code: JobError::NOT_CAUGHT_UP,
@@ -109,8 +109,8 @@ pub(super) fn expire(tx: &Tx<'_>) -> Result<Rescued, Fault> {
     };
     let mut rescued = Rescued::default();
     for (job, no) in expired {
-        let job = rows::job_by_seq(tx, job)?;
-        if let Some(task) = rows::task(tx, job.seq, no)? {
+        let read = rows::job_by_seq(tx, job).and_then(|job| Ok((rows::task(tx, job.seq, no)?, job)));
+        if let Some((Some(task), job)) = rows::readable("expire_reports", read)? {
             fail(tx, job, &task, &error, &mut rescued)?;
         }
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::fault::Fault;
 use super::rows::{self, count, int};
 use super::{JobStore, ledger, list, report};
-use crate::job::{Attempt, JobError, JobFilter, JobId, JobState, JobView, Progress, ReportRow};
+use crate::job::{Attempt, JobError, JobFilter, JobId, JobState, JobView, Labels, Progress, ReportRow};
 use crate::ports::{JobLookup, JobPage, JobReader, StoreError, StoredReject};
 use crate::time::Timestamp;
 
@@ -99,7 +99,7 @@ pub(super) fn view(connection: &Connection, id: JobId, max_rows: usize) -> Resul
 
 /// The columns that [`head`] reads.
 pub(super) const COLUMNS: &str = "id, seq, request, state, revision, retry_of, created_ms, started_ms, \
-     ended_ms, expires_ms, received, rejected, published, error_code, error_detail";
+     ended_ms, expires_ms, received, rejected, published, error_code, error_detail, labels";
 
 /// The job without what other tables hold.
 pub(super) fn head(row: &Row<'_>) -> Result<JobView, Fault> {
@@ -124,6 +124,10 @@ pub(super) fn head(row: &Row<'_>) -> Result<JobView, Fault> {
         retry_of: row
             .get::<_, Option<[u8; 16]>>(5)?
             .map(|id| JobId(Uuid::from_bytes(id))),
+        labels: match row.get::<_, Option<String>>(15)? {
+            Some(labels) => rows::json("jobs.labels", &labels)?,
+            None => Labels::default(),
+        },
         created_at: Timestamp::from_millis(row.get(6)?),
         started_at: time(7)?,
         ended_at: time(8)?,

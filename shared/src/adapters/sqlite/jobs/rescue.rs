@@ -1,5 +1,6 @@
-//! What repairs: lapsed leases and the rescuer's own lease (P8, P9, P10, P14).
+//! What repairs, as a port, and the rescuer's own lease (P8, P9, P10, P14).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,12 +8,11 @@ use rusqlite::{OptionalExtension, params};
 
 use super::fault::Fault;
 use super::options::millis;
-use super::transition::{self, Ended};
 use super::tx::Tx;
-use super::{JobStore, finish, parked, rows};
+use super::{JobStore, lapse, parked};
 use crate::adapters::sqlite::Write;
-use crate::job::{JobError, TaskRef, TaskTransition, WorkerId};
-use crate::ports::{PartitionEnd, RescueStore, Rescued, RescuerLease, StoreError};
+use crate::job::{JobError, TaskRef, WorkerId};
+use crate::ports::{Attendance, PartitionEnd, RescueStore, Rescued, RescuerLease, StoreError};
 
 #[async_trait]
 impl RescueStore for JobStore {
@@ -24,6 +24,15 @@ impl RescueStore for JobStore {
         let worker = worker.clone();
         self.write(Write::relaxed("hold_rescuer"), move |tx| hold(tx, &worker, ttl))
             .await
+    }
+
+    async fn attend(&self, worker: &WorkerId) -> Result<Box<dyn Attendance>, StoreError> {
+        self.presence()
+            .attend(worker)
+            .map_err(|source| StoreError::Failed {
+                operation: "attend",
+                source: Box::new(source),
+            })
     }
 
     async fn rescue_lapsed(&self, limit: usize) -> Result<Rescued, StoreError> {
@@ -40,6 +49,7 @@ impl RescueStore for JobStore {
         if !any {
             return Ok(Rescued::default());
         }
+        let presence = Arc::clone(self.presence());
         self.write(Write::flushed("rescue_lapsed"), move |tx| {
             // P9: who waited that long for the lock is not alone; the holders' heartbeats may wait too.
             if tx.boot_ms - asked_boot_ms > tx.lease_ms / 3 {
@@ -49,14 +59,14 @@ impl RescueStore for JobStore {
                 );
                 return Ok(Rescued::default());
             }
-            lapse(tx, tx.boot_ms, limit)
+            lapse::lapse(tx, tx.boot_ms, limit, Some(&presence))
         })
         .await
     }
 
     async fn void_leases(&self) -> Result<Rescued, StoreError> {
         self.write(Write::flushed("void_leases"), |tx| {
-            lapse(tx, i64::MAX, usize::MAX)
+            lapse::lapse(tx, i64::MAX, usize::MAX, None)
         })
         .await
     }
@@ -78,10 +88,10 @@ impl RescueStore for JobStore {
     }
 
     async fn expire_reports(&self) -> Result<Rescued, StoreError> {
-        let now = self.clock().wall();
+        let boot_ms = self.clock().boot_ms();
         let any: bool = self
             .read("expire_reports", move |connection| {
-                parked::any_expired(connection, now)
+                parked::any_expired(connection, boot_ms)
             })
             .await?;
         if !any {
@@ -110,38 +120,4 @@ fn hold(tx: &Tx<'_>, worker: &WorkerId, ttl: Duration) -> Result<Option<RescuerL
         params![worker.0, tx.boot_ms + millis(ttl)],
     )?;
     Ok(Some(RescuerLease { taken_over }))
-}
-
-/// Takes away the leases that ended at `until` or before.
-fn lapse(tx: &Tx<'_>, until: i64, limit: usize) -> Result<Rescued, Fault> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let lapsed: Vec<(i64, u32)> = tx
-        .statement(
-            "SELECT job, no FROM tasks WHERE state = 'leased' AND lease_until_boot_ms <= ?1
-             ORDER BY lease_until_boot_ms LIMIT ?2",
-        )?
-        .query_map(params![until, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let mut rescued = Rescued::default();
-    for (job, no) in lapsed {
-        let mut job = rows::job_by_seq(tx, job)?;
-        let Some(task) = rows::task(tx, job.seq, no)? else {
-            continue;
-        };
-        let Some(to) = TaskTransition::Requeue.apply(task.state, job.state) else {
-            continue;
-        };
-        finish::end_attempt(tx, &job, &task, Some("the worker gave no sign of life in time"))?;
-        transition::count_published(tx, &job)?;
-        if to.is_terminal() {
-            finish::end_lost(tx, &job, &task, to)?;
-            transition::tasks_ended(tx, &mut job, Ended::one(to), None, &mut rescued.woke)?;
-        } else {
-            finish::leave_lease(tx, &job, &task, to, &finish::Next::due(tx))?;
-            transition::wake_queue(&mut rescued.woke, task.queue);
-        }
-        transition::touch(tx, &job)?;
-        rescued.tasks += 1;
-    }
-    Ok(rescued)
 }

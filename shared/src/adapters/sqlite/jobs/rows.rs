@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::fault::Fault;
 use super::tx::Tx;
 use crate::job::{JobId, JobKind, JobState, QueueName, TaskRef, TaskState};
+use crate::wire::TraceContext;
 
 /// What a transition needs to know of a job.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub(super) struct TaskRow {
     pub(super) nonce: Option<i64>,
     pub(super) attempts: u32,
     pub(super) failures: u32,
+    pub(super) deaths: u32,
+    pub(super) alone: bool,
 }
 
 const JOB: &str = "SELECT seq, kind, state, open_tasks, succeeded_tasks, failed_tasks, rejected FROM jobs";
@@ -58,7 +61,8 @@ fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
 
 pub(super) fn task(tx: &Tx<'_>, job: i64, no: u32) -> Result<Option<TaskRow>, Fault> {
     tx.statement(
-        "SELECT no, queue, state, token, nonce, attempts, failures FROM tasks WHERE job = ?1 AND no = ?2",
+        "SELECT no, queue, state, token, nonce, attempts, failures, deaths, alone
+         FROM tasks WHERE job = ?1 AND no = ?2",
     )?
     .query_row(params![job, no], |row| Ok(task_row(row)))
     .optional()?
@@ -74,6 +78,8 @@ fn task_row(row: &Row<'_>) -> Result<TaskRow, Fault> {
         nonce: row.get(4)?,
         attempts: row.get(5)?,
         failures: row.get(6)?,
+        deaths: row.get(7)?,
+        alone: row.get(8)?,
     })
 }
 
@@ -127,7 +133,24 @@ pub(super) fn to_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("values of the domain have string keys and no failing members")
 }
 
-/// A trace that an accept stored.
-pub(super) fn trace(text: &str) -> Result<crate::wire::TraceContext, Fault> {
-    text.parse().map_err(|_| Fault::corrupt("jobs.trace", text))
+/// A trace that an accept stored. One that cannot be read holds up no work: a new one begins.
+pub(super) fn trace(text: &str) -> TraceContext {
+    text.parse().unwrap_or_else(|_| TraceContext::generate())
+}
+
+/// What was read, unless it cannot be: a row that a disk has spoilt must not keep the others from their turn.
+pub(super) fn readable<T>(operation: &'static str, read: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(Fault::Corrupt(what)) => {
+            tracing::error!(
+                operation,
+                what,
+                "a row of the job store cannot be read and is left out"
+            );
+            metrics::counter!("census_store_unreadable_rows_total", "operation" => operation).increment(1);
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
 }

@@ -5,7 +5,7 @@ use crate::adapters::sqlite::Schema;
 /// The job store's file.
 pub(super) const SCHEMA: Schema = Schema {
     name: "jobs",
-    migrations: &[include_str!("schema.sql")],
+    migrations: &[include_str!("schema.sql"), include_str!("migration_2.sql")],
 };
 
 #[cfg(test)]
@@ -17,7 +17,9 @@ mod tests {
     #[test]
     fn no_look_that_repeats_scans_a_table() {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(SCHEMA.migrations[0]).unwrap();
+        for migration in SCHEMA.migrations {
+            connection.execute_batch(migration).unwrap();
+        }
         for sql in [
             "SELECT count(*) FROM tasks WHERE state = 'queued' AND queue = 'q' AND standing = 'sent'",
             "SELECT min(at_boot_ms) FROM tasks
@@ -30,8 +32,12 @@ mod tests {
             "SELECT job FROM tasks WHERE state = 'leased' AND lease_until_boot_ms <= 1
              ORDER BY lease_until_boot_ms",
             "SELECT job FROM tasks
-             WHERE state = 'queued' AND deadline_ms IS NOT NULL AND deadline_ms <= 1",
+             WHERE state = 'queued' AND deadline_boot_ms IS NOT NULL AND deadline_boot_ms <= 1",
             "SELECT id FROM jobs WHERE change_seq > 1 ORDER BY change_seq",
+            "SELECT seq FROM jobs WHERE expires_ms IS NOT NULL AND expires_ms <= 1 ORDER BY expires_ms",
+            "SELECT 1 FROM jobs WHERE input = x'00' AND retry_of IS NOT NULL",
+            "SELECT id FROM tombstones WHERE until_ms <= 1",
+            "SELECT key FROM keys WHERE until_ms <= 1",
             "SELECT seq FROM jobs WHERE kind = 'k' AND state = 's' AND seq < 9 ORDER BY seq DESC",
         ] {
             let plan: Vec<String> = connection

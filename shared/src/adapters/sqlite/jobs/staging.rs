@@ -159,6 +159,11 @@ fn drop_some(tx: &Tx<'_>, upload: UploadId) -> Result<bool, Fault> {
         // Never opened, or accepted in the meantime: then the chunks are a job's.
         return Ok(false);
     }
+    drop_part(tx, owner)
+}
+
+/// Drops a part of the owner's input and rejects; whether there was any.
+pub(super) fn drop_part(tx: &Tx<'_>, owner: &[u8; 16]) -> Result<bool, Fault> {
     let chunks = tx.run(
         "DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks WHERE owner = ?1 LIMIT ?2)",
         params![owner, DROP_MAX],

@@ -16,6 +16,7 @@ pub(super) struct Tx<'a> {
     pub(super) boot_ms: i64,
     pub(super) lease_ms: i64,
     pub(super) retention_ms: i64,
+    pub(super) tombstones_ms: i64,
     pub(super) backlog_limit: u64,
     change: Cell<i64>,
 }
@@ -28,6 +29,7 @@ impl<'a> Tx<'a> {
             boot_ms: clock.boot_ms(),
             lease_ms: options.lease_ms(),
             retention_ms: options.retention_ms(),
+            tombstones_ms: options.tombstones_ms(),
             backlog_limit: options.backlog_limit,
             change: Cell::new(0),
         }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
-use crate::job::{JobId, JobRequest, ReportRequest, SubmitOrigin, SubmitRequest, TaskRef, WorkerId};
-use crate::ports::{Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask, Outcome, Published};
+use crate::job::{
+    JobId, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
+};
+use crate::ports::{Accepted, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask, Outcome, Published};
 use crate::time::Timestamp;
 use crate::wire::TraceContext;
 
@@ -56,6 +58,7 @@ impl Bench {
         let options = JobStoreOptions {
             lease: Duration::from_secs(15),
             retention: Duration::from_secs(60),
+            tombstones: Duration::from_secs(60),
             boot_id: boot_id.into(),
             readers: 2,
             backlog_limit: 100,
@@ -83,6 +86,8 @@ pub(super) fn job(request: JobRequest, tasks: u32) -> NewJob {
         chunks: Vec::new(),
         rejects: Vec::new(),
         upload: None,
+        labels: Labels::default(),
+        key: None,
         trace: TraceContext::generate(),
     }
 }
@@ -115,7 +120,15 @@ pub(super) fn chunk(first_ordinal: u64) -> InputChunk {
     }
 }
 
-pub(super) async fn found(store: &JobStore, id: JobId) -> crate::job::JobView {
+/// The job that an accept made.
+pub(super) fn made(accepted: Accepted) -> JobView {
+    match accepted {
+        Accepted::Made(job) => *job,
+        Accepted::KeyKept(kept) => panic!("its key was used for {}", kept.job),
+    }
+}
+
+pub(super) async fn found(store: &JobStore, id: JobId) -> JobView {
     match store.job(id, 10).await.unwrap() {
         JobLookup::Found(view) => *view,
         other => panic!("{other:?}"),

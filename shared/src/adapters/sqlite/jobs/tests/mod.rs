@@ -1,10 +1,11 @@
 //! What each step writes, in the order of a job's life; the ports' own suite is run on the store beside this.
 
 mod bench;
+mod unreadable;
 
 use std::time::Duration;
 
-use self::bench::{Bench, chunk, done, found, report, submit, task};
+use self::bench::{Bench, chunk, done, found, made, report, submit, task};
 use crate::job::{Failure, JobError, JobFilter, JobId, JobKind, JobState, Report, TaskState};
 use crate::ports::{
     AcceptStore, AttemptStore, CancelOutcome, ChangeFeed, DispatchStore, Heartbeat, HeartbeatOutcome,
@@ -23,7 +24,7 @@ async fn a_submit_lives_from_accept_to_success() {
         ..submit(1)
     };
     let id = new.id;
-    let accepted = store.accept(new).await.unwrap().job;
+    let accepted = made(store.accept(new).await.unwrap());
     assert_eq!((accepted.state, accepted.revision), (JobState::Queued, 1));
     let queue = JobKind::Submit.queue();
     let due = store.due(queue, 10, Duration::ZERO).await.unwrap();
@@ -32,8 +33,11 @@ async fn a_submit_lives_from_accept_to_success() {
     let claimed = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap();
     let lease = claimed[0].lease;
     assert_eq!(claimed[0].first_chunk.as_ref().unwrap().first_ordinal, 0);
-    assert_eq!(store.input(id, 0, 1).await.unwrap().unwrap().first_ordinal, 1);
-    assert!(store.input(id, 0, 2).await.unwrap().is_none());
+    assert_eq!(
+        store.input(task(id, 0), 1).await.unwrap().unwrap().first_ordinal,
+        1
+    );
+    assert!(store.input(task(id, 0), 2).await.unwrap().is_none());
     assert!(
         store
             .claim(vec![task(id, 0)], &bench.worker)
@@ -213,7 +217,10 @@ async fn p1_staged_chunks_become_the_input_and_a_swept_upload_takes_no_more() {
     };
     let id = new.id;
     store.accept(new).await.unwrap();
-    assert_eq!(store.input(id, 0, 1).await.unwrap().unwrap().first_ordinal, 1);
+    assert_eq!(
+        store.input(task(id, 0), 1).await.unwrap().unwrap().first_ordinal,
+        1
+    );
     assert_eq!(store.rejects(id, 0, 9).await.unwrap().len(), 1);
     let lapsed = UploadId(uuid::Uuid::now_v7());
     store.stage(lapsed, vec![chunk(0)], Vec::new()).await.unwrap();

@@ -1,0 +1,77 @@
+//! A retry: an ended job's request becomes a job again, over the input of its root (P11, P23).
+
+use rusqlite::params;
+
+use super::fault::Fault;
+use super::rows::{self, JobRow};
+use super::tx::Tx;
+use super::{accept, keys, read, transition};
+use crate::job::{JobId, JobRequest, JobState};
+use crate::ports::{JobLookup, NewRetry, RetryOutcome};
+
+/// Rows of a report that the answer carries: as many as a job holds.
+const ROWS_MAX: usize = 1_000;
+
+/// Makes the new job.
+pub(super) fn retry(tx: &Tx<'_>, retry: &NewRetry) -> Result<RetryOutcome, Fault> {
+    if let Some(kept) = keys::taken(tx, retry.key.as_ref(), retry.id)? {
+        return Ok(RetryOutcome::KeyKept(kept));
+    }
+    // The same retry again, after an outcome that was unknown (P3).
+    if rows::job_by_id(tx, retry.id)?.is_none() {
+        let ended = match rows::job_by_id(tx, retry.of)? {
+            Some(job) if job.state.is_terminal() => job,
+            _ => return refuse(tx, retry.of),
+        };
+        accept::admit(tx)?;
+        make(tx, &ended, retry)?;
+        keys::keep(tx, retry.key.as_ref(), retry.id)?;
+    }
+    let made = read::view(tx.connection, retry.id, 0)?.ok_or_else(|| Fault::corrupt("jobs.id", retry.id))?;
+    Ok(RetryOutcome::Made(Box::new(made)))
+}
+
+fn refuse(tx: &Tx<'_>, id: JobId) -> Result<RetryOutcome, Fault> {
+    Ok(match read::lookup(tx.connection, id, ROWS_MAX)? {
+        JobLookup::Found(job) => RetryOutcome::NotEnded(job),
+        JobLookup::Gone => RetryOutcome::Gone,
+        JobLookup::Unknown => RetryOutcome::Unknown,
+    })
+}
+
+fn make(tx: &Tx<'_>, ended: &JobRow, retry: &NewRetry) -> Result<(), Fault> {
+    let request: String = tx
+        .statement("SELECT request FROM jobs WHERE seq = ?1")?
+        .query_row([ended.seq], |row| row.get(0))?;
+    let request: JobRequest = rows::json("jobs.request", &request)?;
+    let (state, change) = (JobState::Queued, tx.next_change()?);
+    tx.run(
+        "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
+                           root, retry_of, input, trace, request, labels)
+         SELECT ?2, kind, ?3, 1, ?4, (SELECT count(*) FROM tasks WHERE job = ?1), received, rejected, ?5,
+                root, id, input, ?6, request, labels
+         FROM jobs WHERE seq = ?1",
+        params![
+            ended.seq,
+            retry.id.as_bytes(),
+            state.as_str(),
+            change,
+            retry.created_at.as_millis(),
+            retry.trace.to_string(),
+        ],
+    )?;
+    let seq = tx.connection.last_insert_rowid();
+    let deadline = accept::Deadline::of(tx, &request, retry.created_at);
+    tx.run(
+        "INSERT INTO tasks (job, no, queue, state, standing, at_boot_ms, events, deadline_ms, deadline_boot_ms)
+         SELECT ?2, no, queue, 'queued', 'unsent', ?3, events, ?4, ?5 FROM tasks WHERE job = ?1",
+        params![ended.seq, seq, tx.boot_ms, deadline.wall_ms, deadline.boot_ms],
+    )?;
+    tx.run(
+        "INSERT INTO job_labels (key, value, job) SELECT key, value, ?2 FROM job_labels WHERE job = ?1",
+        params![ended.seq, seq],
+    )?;
+    accept::insert_waits(tx, &request, seq)?;
+    let made = rows::job_by_seq(tx, seq)?;
+    transition::count_new(tx, &made)
+}

@@ -90,3 +90,21 @@ async fn a_producer_that_died_is_replaced() {
     let mut reader = reader(&log).await;
     read_count(&mut *reader, 2).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p21_an_acknowledgement_without_an_offset_is_one() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("user-events", 4, 1).unwrap();
+    let lease = Duration::from_secs(3);
+    let brokers = cluster.bootstrap_servers();
+    let log = KafkaLog::connect(&brokers, "user-events", lease, Arc::new(SystemClock)).unwrap();
+    publish_all(&log, vec![record(0)]).await;
+    // As when the first answer was lost, and the broker knows no more where the record stands.
+    cluster.request_errors(
+        RDKafkaApiKey::Produce,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER],
+    );
+    let answers = within("the answer", log.publish(vec![record(1)])).await;
+    let delivery = answers[0].as_ref().unwrap();
+    assert_eq!(delivery.offset, None);
+}

@@ -83,6 +83,8 @@ impl Asker {
 
 impl Duty for Asker {
     fn serve(&mut self, session: &Session) -> Result<(), LinkFault> {
+        // Everything has just been declared.
+        self.missing.try_iter().for_each(drop);
         let mut next_look = Instant::now();
         loop {
             if next_look <= Instant::now() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shared::adapters::embedded::InProcessQueue;
 use shared::adapters::kafka::KafkaLog;
-use shared::adapters::rabbitmq::RabbitQueue;
+use shared::adapters::rabbitmq::{RabbitDeadQueue, RabbitQueue};
 use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::adapters::sqlite::log::SqliteLog;
 use shared::adapters::sqlite::projection::ProjectionStore;
@@ -13,7 +13,7 @@ use shared::adapters::system::{DataDir, Sharing, SystemClock, boot_id};
 use shared::config::{Config, Profile};
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
-use shared::ports::{Clock, EventLog, Health, JobQueue};
+use shared::ports::{Clock, DeadQueue, EventLog, Health, JobQueue};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -223,6 +223,20 @@ impl Host {
         }
         shown.push(Arc::clone(&self.log) as _);
         shown
+    }
+}
+
+/// The dead queue of the configured deployment, for an operator.
+///
+/// # Errors
+/// [`AppError::NoDeadQueue`] where the profile has none.
+pub(crate) fn dead_queue(config: &Config) -> Result<Arc<dyn DeadQueue>, AppError> {
+    match config.profile {
+        Profile::Embedded => Err(AppError::NoDeadQueue),
+        Profile::Brokers => Ok(Arc::new(RabbitDeadQueue::new(
+            &config.brokers.rabbitmq_url,
+            &config.brokers.rabbitmq_prefix,
+        ))),
     }
 }
 

@@ -52,7 +52,8 @@ pub trait LogReader: Send {
     /// partition.
     ///
     /// # Errors
-    /// [`LogError::OutOfRange`] when the log does not hold the asked offset.
+    /// [`LogError::OutOfRange`] when the log does not hold the asked offset, [`LogError::Remade`] when it is no
+    /// longer the log that the reader began with.
     async fn next(&mut self, max: usize) -> Result<LogBatch, LogError>;
 
     /// Tells the log how far its records are folded, only so that its tools show the lag. Never waits.
@@ -187,6 +188,12 @@ pub enum LogError {
         partition: i32,
         /// The offset.
         offset: i64,
+    },
+    /// The topic was deleted and made anew under a reader (P17). The next reader has to compare first.
+    #[error("the topic {topic} was made anew")]
+    Remade {
+        /// The topic.
+        topic: String,
     },
     /// The log refuses the record itself. Trying again cannot help.
     #[error("the event log refused the record")]

@@ -7,6 +7,7 @@ mod accept_store;
 mod attempt_store;
 mod changes;
 mod clock;
+mod dead_queue;
 mod dispatch_store;
 mod event_log;
 mod health;
@@ -29,6 +30,7 @@ pub use attempt_store::{
 };
 pub use changes::{ChangeFeed, JobChange};
 pub use clock::Clock;
+pub use dead_queue::{DeadList, DeadMessage, DeadQueue, Redriven};
 pub use dispatch_store::{DispatchStore, DueTask};
 pub use event_log::{
     Delivery as LogDelivery, EventLog, LogBatch, LogEntry, LogError, LogReader, LogRecord, PartitionEnd,

@@ -111,6 +111,11 @@ fn describe() {
         "Records in quarantine that no later record has corrected."
     );
     describe_gauge!(
+        "census_dead_messages",
+        Unit::Count,
+        "Messages in the dead queue: none could be read as a wake-up."
+    );
+    describe_gauge!(
         "census_projection_lag",
         Unit::Count,
         "Records of a partition that are not folded yet."

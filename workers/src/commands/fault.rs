@@ -4,7 +4,7 @@ use std::io;
 
 use shared::adapters::system::DataDirError;
 use shared::job::JobId;
-use shared::ports::{LogError, ProjectionError, RecordPlace, StoreError};
+use shared::ports::{LogError, ProjectionError, QueueError, RecordPlace, StoreError};
 use shared::telemetry::{EXIT_FAILURE, EXIT_USAGE};
 
 use crate::app_error::AppError;
@@ -75,6 +75,17 @@ pub enum CommandFault {
     /// The log could not be checked, or nothing may be published to it.
     #[error(transparent)]
     Check(Box<dyn std::error::Error + Send + Sync>),
+    /// The dead queue could not be used.
+    #[error("the dead queue cannot be used")]
+    Queue(#[from] QueueError),
+    /// Some messages are no wake-ups.
+    #[error("{kept} messages cannot be sent again and were kept; the first: {first}")]
+    StillDead {
+        /// How many.
+        kept: usize,
+        /// What is wrong with the first.
+        first: String,
+    },
     /// Nobody reads what is printed.
     #[error("standard output cannot be written")]
     Output(#[source] io::Error),
@@ -103,7 +114,8 @@ impl CommandFault {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::App(AppError::DataDir(DataDirError::InUse { .. }))
+            Self::App(AppError::DataDir(DataDirError::InUse { .. }) | AppError::NoDeadQueue)
+            | Self::StillDead { .. }
             | Self::Input(_)
             | Self::NotAnEvent(_)
             | Self::Unclean(_)
@@ -115,6 +127,7 @@ impl CommandFault {
             | Self::Projection(_)
             | Self::Store(_)
             | Self::Log(_)
+            | Self::Queue(_)
             | Self::NotPublished { .. }
             | Self::BrokenOff
             | Self::Rebuild(_)

@@ -1,6 +1,7 @@
 //! What an operator does by hand, beside running processes or, in `embedded`, instead of them: looks at the quarantine
-//! and corrects it (P19), rebuilds the counts (P20), repairs a log that has diverged (P17).
+//! and corrects it (P19), rebuilds the counts (P20), repairs a log that has diverged (P17), looks after dead messages.
 
+mod dead;
 mod fault;
 mod quarantine;
 mod rebuild;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use shared::config::Config;
 use shared::ports::RecordPlace;
 
+pub use self::dead::DeadCommand;
 pub use self::fault::CommandFault;
 use crate::process::{block_on, start_process};
 
@@ -34,6 +36,9 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Looks at the messages that no worker could read, sends them again, or throws them away.
+    #[command(subcommand)]
+    Dead(DeadCommand),
 }
 
 /// What can be done with the quarantine.
@@ -69,6 +74,7 @@ pub fn run(command: Command, config: &Config, warnings: &[String]) -> Result<(),
             }
             Command::Rebuild => rebuild::rebuild(config).await,
             Command::RepairLog { yes } => repair::repair_log(config, yes).await,
+            Command::Dead(command) => dead::run(config, command).await,
         }
     })
 }

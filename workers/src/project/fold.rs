@@ -111,7 +111,10 @@ fn unreadable(fault: LogError) -> Stop {
         LogError::OutOfRange { partition, offset } => {
             Stop::Diverged(format!("partition {partition} does not hold offset {offset}"))
         }
-        LogError::Away { .. } | LogError::Unfit { .. } | LogError::Refused { .. } => Stop::Log(fault),
+        LogError::Away { .. }
+        | LogError::Unfit { .. }
+        | LogError::Remade { .. }
+        | LogError::Refused { .. } => Stop::Log(fault),
     }
 }
 

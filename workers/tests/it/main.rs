@@ -4,6 +4,7 @@
 mod bench;
 mod bulk;
 mod crashes;
+mod dead;
 mod faulty_log;
 mod process;
 mod rebuilds;

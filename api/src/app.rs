@@ -35,6 +35,7 @@ async fn serve(config: &Config, metrics: Metrics) -> Result<(), AppError> {
     let served = CancellationToken::new();
     let dispatcher = tokio::spawn(host.dispatcher().run(served.clone()));
     let upkeep = tokio::spawn(metrics.clone().run_upkeep(served.clone()));
+    let log_watch = tokio::spawn(host.watch_log(served.clone()));
     let crew = match config.profile {
         Profile::Embedded => Some(tokio::spawn(
             host.crew(config, Role::ALL.to_vec()).run(served.clone()),
@@ -69,7 +70,7 @@ async fn serve(config: &Config, metrics: Metrics) -> Result<(), AppError> {
         .await;
     served.cancel();
     stopped_within(config.workers.shutdown_timeout, async {
-        let _ = tokio::join!(dispatcher, upkeep, gauges);
+        let _ = tokio::join!(dispatcher, upkeep, log_watch, gauges);
         if let Some(crew) = crew {
             let _ = crew.await;
         }

@@ -7,6 +7,7 @@ use api::app;
 use clap::{Parser, Subcommand};
 use shared::config::{Config, Flags};
 use shared::telemetry::{EXIT_FAILURE, EXIT_USAGE, refuse_to_start};
+use workers::commands;
 
 /// Census: takes in user events, carries them to the log, and counts them by place.
 ///
@@ -27,6 +28,8 @@ enum Command {
     Config,
     /// Prints the OpenAPI specification as YAML.
     Openapi,
+    #[command(flatten)]
+    Operate(commands::Command),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,10 @@ fn main() -> ExitCode {
     };
     match line.command {
         Some(Command::Config) => print(&values.shown()),
+        Some(Command::Operate(command)) => match commands::run(command, &config, &values.warnings) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(fault) => refuse_to_start(&fault, fault.exit_code()),
+        },
         Some(Command::Openapi) | None => match app::run(&config, &values.warnings) {
             Ok(()) => ExitCode::SUCCESS,
             Err(fault) => refuse_to_start(&fault, EXIT_FAILURE),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shared::adapters::embedded::InProcessQueue;
 use shared::adapters::kafka::KafkaLog;
-use shared::adapters::rabbitmq::RabbitQueue;
+use shared::adapters::rabbitmq::{RabbitDeadQueue, RabbitQueue};
 use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::adapters::sqlite::log::SqliteLog;
 use shared::adapters::sqlite::projection::ProjectionStore;
@@ -13,7 +13,8 @@ use shared::adapters::system::{DataDir, Sharing, SystemClock, boot_id};
 use shared::config::{Config, Profile};
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
-use shared::ports::{Clock, EventLog, Health, JobQueue, Projection};
+use shared::ports::{Clock, DeadQueue, EventLog, Health, JobQueue};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::app_error::AppError;
@@ -29,6 +30,64 @@ const READERS: usize = 4;
 const PREFETCH: u16 = 200;
 /// Attempts that one process executes at a time in one role.
 const CONCURRENCY: usize = 16;
+
+/// The part of a process that holds the counts: all that some commands need.
+pub(crate) struct Counts {
+    pub(crate) projection: ProjectionStore,
+    pub(crate) clock: Arc<dyn Clock>,
+    boot_id: String,
+    // Held for its lock.
+    data: DataDir,
+}
+
+impl Counts {
+    pub(crate) fn open(config: &Config) -> Result<Self, AppError> {
+        let sharing = match config.profile {
+            Profile::Embedded => Sharing::Alone,
+            Profile::Brokers => Sharing::Shared,
+        };
+        let data = DataDir::open(&config.store.data_dir, sharing)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let boot_id = boot_id().map_err(|source| AppError::System {
+            what: "the boot id",
+            source,
+        })?;
+        let projection = ProjectionStore::open(
+            &data.file("projection.sqlite"),
+            Arc::clone(&clock),
+            boot_id.clone(),
+            READERS,
+        )
+        .map_err(open("the projection"))?;
+        Ok(Self {
+            projection,
+            clock,
+            boot_id,
+            data,
+        })
+    }
+
+    pub(crate) fn open_log(&self, config: &Config) -> Result<Arc<dyn EventLog>, AppError> {
+        let brokers = &config.brokers;
+        let clock = Arc::clone(&self.clock);
+        Ok(match config.profile {
+            Profile::Embedded => Arc::new(
+                SqliteLog::open(&self.data.file("log.sqlite"), &brokers.kafka_topic, clock)
+                    .map_err(open("the event log"))?,
+            ),
+            Profile::Brokers => Arc::new(
+                KafkaLog::connect(
+                    &brokers.kafka_brokers,
+                    &brokers.kafka_topic,
+                    config.workers.lease,
+                    clock,
+                )
+                .map_err(open("Kafka's client"))?
+                .accept_unfit_topic(brokers.kafka_accept_unfit_topic),
+            ),
+        })
+    }
+}
 
 /// The adapters of one process, as its profile picks them.
 pub struct Host {
@@ -56,21 +115,19 @@ impl Host {
     /// # Errors
     /// [`AppError`] says what an operator can do.
     pub fn open(config: &Config) -> Result<Self, AppError> {
-        let sharing = match config.profile {
-            Profile::Embedded => Sharing::Alone,
-            Profile::Brokers => Sharing::Shared,
-        };
-        let data = DataDir::open(&config.store.data_dir, sharing)?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let boot_id = boot_id().map_err(|source| AppError::System {
-            what: "the boot id",
-            source,
-        })?;
+        let counts = Counts::open(config)?;
+        let log = counts.open_log(config)?;
+        let Counts {
+            projection,
+            clock,
+            boot_id,
+            data,
+        } = counts;
         let options = JobStoreOptions {
             lease: config.workers.lease,
             retention: config.store.retention,
             tombstones: config.store.tombstones,
-            boot_id: boot_id.clone(),
+            boot_id,
             readers: READERS,
             backlog_limit: config.store.backlog_limit,
             disk_reserve_bytes: config.store.disk_reserve_bytes,
@@ -78,48 +135,21 @@ impl Host {
         };
         let store = JobStore::open(&data.file("jobs.sqlite"), Arc::clone(&clock), options)
             .map_err(open("the job store"))?;
-        let projection = ProjectionStore::open(
-            &data.file("projection.sqlite"),
-            Arc::clone(&clock),
-            boot_id,
-            READERS,
-        )
-        .map_err(open("the projection"))?;
-        let brokers = &config.brokers;
-        let (queue, log): (Arc<dyn JobQueue>, Arc<dyn EventLog>) = match config.profile {
-            Profile::Embedded => (
-                Arc::new(InProcessQueue::new(&*clock)),
-                Arc::new(
-                    SqliteLog::open(&data.file("log.sqlite"), &brokers.kafka_topic, Arc::clone(&clock))
-                        .map_err(open("the event log"))?,
-                ),
-            ),
-            Profile::Brokers => (
-                Arc::new(RabbitQueue::connect(
-                    &brokers.rabbitmq_url,
-                    &brokers.rabbitmq_prefix,
-                    Arc::clone(&clock),
-                )),
-                Arc::new(
-                    KafkaLog::connect(
-                        &brokers.kafka_brokers,
-                        &brokers.kafka_topic,
-                        config.workers.lease,
-                        Arc::clone(&clock),
-                    )
-                    .map_err(open("Kafka's client"))?
-                    .accept_unfit_topic(brokers.kafka_accept_unfit_topic),
-                ),
-            ),
+        let queue: Arc<dyn JobQueue> = match config.profile {
+            Profile::Embedded => Arc::new(InProcessQueue::new(&*clock)),
+            Profile::Brokers => Arc::new(RabbitQueue::connect(
+                &config.brokers.rabbitmq_url,
+                &config.brokers.rabbitmq_prefix,
+                Arc::clone(&clock),
+            )),
         };
-        let dispatch = DispatchHandle::default();
         Ok(Self {
             store,
             projection,
             queue,
             log,
             clock,
-            dispatch,
+            dispatch: DispatchHandle::default(),
             log_state: LogState::default(),
             profile: config.profile,
             _data: data,
@@ -139,21 +169,8 @@ impl Host {
     /// The workers of this process.
     #[must_use]
     pub fn crew(&self, config: &Config, roles: Vec<Role>) -> Crew {
-        let store = Arc::new(self.store.clone());
         Crew {
-            ports: CrewPorts {
-                accepts: Arc::clone(&store) as _,
-                attempts: Arc::clone(&store) as _,
-                rescue: Arc::clone(&store) as _,
-                retention: Arc::clone(&store) as _,
-                control: Arc::clone(&store) as _,
-                reader: store,
-                queue: Arc::clone(&self.queue),
-                log: Arc::clone(&self.log),
-                projection: Arc::new(self.projection.clone()) as Arc<dyn Projection>,
-                clock: Arc::clone(&self.clock),
-                dispatch: self.dispatch.clone(),
-            },
+            ports: self.ports(),
             settings: CrewSettings {
                 worker: worker_id(),
                 roles,
@@ -163,8 +180,33 @@ impl Host {
                 embedded: config.profile == Profile::Embedded,
                 shutdown_timeout: config.workers.shutdown_timeout,
             },
-            log_state: self.log_state.clone(),
         }
+    }
+
+    pub(crate) fn ports(&self) -> CrewPorts {
+        let store = Arc::new(self.store.clone());
+        let projection = Arc::new(self.projection.clone());
+        CrewPorts {
+            accepts: Arc::clone(&store) as _,
+            attempts: Arc::clone(&store) as _,
+            rescue: Arc::clone(&store) as _,
+            retention: Arc::clone(&store) as _,
+            control: Arc::clone(&store) as _,
+            reader: store,
+            queue: Arc::clone(&self.queue),
+            log: Arc::clone(&self.log),
+            projection: Arc::clone(&projection) as _,
+            standing: projection,
+            clock: Arc::clone(&self.clock),
+            dispatch: self.dispatch.clone(),
+        }
+    }
+
+    /// Keeps what [`Self::health`] and the metrics show of the log and the quarantine, until `shutdown`.
+    pub fn watch_log(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + use<> {
+        self.log_state
+            .clone()
+            .run(Arc::new(self.projection.clone()), shutdown)
     }
 
     /// What `/readyz` shows of this process.
@@ -184,6 +226,20 @@ impl Host {
     }
 }
 
+/// The dead queue of the configured deployment, for an operator.
+///
+/// # Errors
+/// [`AppError::NoDeadQueue`] where the profile has none.
+pub(crate) fn dead_queue(config: &Config) -> Result<Arc<dyn DeadQueue>, AppError> {
+    match config.profile {
+        Profile::Embedded => Err(AppError::NoDeadQueue),
+        Profile::Brokers => Ok(Arc::new(RabbitDeadQueue::new(
+            &config.brokers.rabbitmq_url,
+            &config.brokers.rabbitmq_prefix,
+        ))),
+    }
+}
+
 /// Runs a workers process until it is told to stop.
 ///
 /// # Errors
@@ -198,6 +254,7 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
         let shutdown = shutdown_signal()?;
         let dispatcher = tokio::spawn(host.dispatcher().run(shutdown.clone()));
         let upkeep = tokio::spawn(metrics.clone().run_upkeep(shutdown.clone()));
+        let log_watch = tokio::spawn(host.watch_log(shutdown.clone()));
         let operations = match config.workers.listen {
             Some(address) => {
                 Some(operations::serve(address, host.health(), metrics, shutdown.clone()).await?)
@@ -208,7 +265,7 @@ pub fn run(config: &Config, warnings: &[String]) -> Result<(), AppError> {
             .run(shutdown)
             .await;
         stopped_within(config.workers.shutdown_timeout, async {
-            let _ = tokio::join!(dispatcher, upkeep);
+            let _ = tokio::join!(dispatcher, upkeep, log_watch);
             if let Some(operations) = operations {
                 let _ = operations.await;
             }

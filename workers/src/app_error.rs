@@ -38,6 +38,11 @@ pub enum AppError {
     /// The profile has no worker processes of its own.
     #[error("the profile `embedded` runs inside `api`: start `api` alone, or give both --profile brokers")]
     NoWorkers,
+    /// The profile has no dead queue.
+    #[error(
+        "the profile `embedded` has no dead queue: its wake-ups never leave the process; give --profile brokers"
+    )]
+    NoDeadQueue,
     /// The operating system.
     #[error("the operating system refused {what}")]
     System {

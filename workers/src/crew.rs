@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::consume::Consumer;
 use crate::execute::Executor;
 use crate::heart::Heart;
-use crate::log_state::LogState;
+use crate::log_gate::LogGate;
 use crate::ports::{CrewPorts, CrewSettings};
 use crate::project::Projector;
 use crate::rescue::Rescuer;
@@ -23,18 +23,12 @@ pub struct Crew {
     pub ports: CrewPorts,
     /// How they work.
     pub settings: CrewSettings,
-    /// What they know of the log.
-    pub log_state: LogState,
 }
 
 impl Crew {
     /// Works until `shutdown`; then takes no more, lets attempts hand back or finish, and returns.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self {
-            ports,
-            settings,
-            log_state,
-        } = self;
+        let Self { ports, settings } = self;
         if settings.embedded {
             void_leases(&ports, &shutdown).await;
         }
@@ -44,21 +38,27 @@ impl Crew {
         let attempts_ended = CancellationToken::new();
         let heart = Heart::new(Arc::clone(&ports.attempts), settings.lease / 3);
         let beating = tokio::spawn(Arc::clone(&heart).run(attempts_ended.clone()));
+        let gate = Arc::new(LogGate::new(&ports));
         let services = TaskTracker::new();
         let solitude = Arc::new(Solitude::new(Arc::clone(&ports.attempts)));
         for role in settings.roles.clone() {
             let (ports, settings, heart) = (ports.clone(), settings.clone(), Arc::clone(&heart));
-            let (log_state, solitude, stop) = (log_state.clone(), Arc::clone(&solitude), shutdown.clone());
+            let (gate, solitude, stop) = (Arc::clone(&gate), Arc::clone(&solitude), shutdown.clone());
             let begin = move || {
                 let heart = Arc::clone(&heart);
-                let executor = Executor::new(&ports, heart, &log_state, Arc::clone(&solitude), stop.clone());
+                let executor = Executor::new(&ports, heart, &gate, Arc::clone(&solitude), stop.clone());
                 Consumer::new(role, &ports, &settings, executor).run(stop.clone())
             };
             services.spawn(keep_running(role.as_str(), shutdown.clone(), begin));
         }
+        if settings.roles.contains(&Role::UserEvents) {
+            let stop = shutdown.clone();
+            let begin = move || Arc::clone(&gate).watch(stop.clone());
+            services.spawn(keep_running("gate", shutdown.clone(), begin));
+        }
         if settings.roles.contains(&Role::UserStats) {
             let (ports, settings, stop) = (ports.clone(), settings.clone(), shutdown.clone());
-            let begin = move || Projector::new(&ports, &settings, log_state.clone()).run(stop.clone());
+            let begin = move || Projector::new(&ports, &settings).run(stop.clone());
             services.spawn(keep_running("projector", shutdown.clone(), begin));
         }
         let stop = shutdown.clone();

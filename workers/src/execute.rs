@@ -13,7 +13,7 @@ use tracing::Instrument;
 use crate::complete::Completer;
 use crate::handlers::Handlers;
 use crate::heart::{Heart, Pulse, Signal};
-use crate::log_state::LogState;
+use crate::log_gate::LogGate;
 use crate::ports::CrewPorts;
 use crate::solitude::Solitude;
 
@@ -38,13 +38,13 @@ impl Executor {
     pub(crate) fn new(
         ports: &CrewPorts,
         heart: Arc<Heart>,
-        log_state: &LogState,
+        gate: &Arc<LogGate>,
         solitude: Arc<Solitude>,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
             heart,
-            handlers: Handlers::new(ports, log_state),
+            handlers: Handlers::new(ports, gate),
             completer: Completer::new(ports),
             solitude,
             shutdown,

@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod app_error;
+pub mod commands;
 mod complete;
 mod consume;
 pub mod crew;
@@ -11,11 +12,11 @@ mod execute;
 mod handlers;
 mod heart;
 mod log_gate;
-pub mod log_state;
+mod log_state;
 mod operations;
 pub mod ports;
 pub mod process;
-mod project;
+pub mod project;
 mod rescue;
 mod service;
 mod solitude;

@@ -2,21 +2,25 @@
 //! event that was acknowledged there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::job::JobError;
-use shared::ports::{AttemptStore, Clock, EventLog, LogError, StoreError};
+use shared::ports::{AttemptStore, Clock, EventLog, LogError, LogStanding, LogStop, StoreError};
 use shared::wire::UserEventRecord;
 use tokio::sync::Mutex;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
-use crate::log_state::LogState;
 use crate::ports::CrewPorts;
-use crate::wake::waits_in_vain;
 
-/// Opens once, when the log was found to be the one that this store knows.
+/// How often a closed gate is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Open once the log was found to be the one that this store knows, until a process finds another one.
 pub(crate) struct LogGate {
     log: Arc<dyn EventLog>,
     store: Arc<dyn AttemptStore>,
-    log_state: LogState,
+    standing: Arc<dyn LogStanding>,
     clock: Arc<dyn Clock>,
     open: Mutex<bool>,
 }
@@ -33,7 +37,7 @@ pub(crate) enum GateFault {
     /// It is not the log that this store knows.
     #[error(
         "the event log has diverged: partition {partition} does not hold at offset {offset} the event that it had \
-         acknowledged there; publish the kept submits again and rebuild the projection"
+         acknowledged there; restore the log, or run `workers repair-log`"
     )]
     Diverged {
         /// The partition.
@@ -45,11 +49,11 @@ pub(crate) enum GateFault {
 }
 
 impl LogGate {
-    pub(crate) fn new(ports: &CrewPorts, log_state: LogState) -> Self {
+    pub(crate) fn new(ports: &CrewPorts) -> Self {
         Self {
             log: Arc::clone(&ports.log),
             store: Arc::clone(&ports.attempts),
-            log_state,
+            standing: Arc::clone(&ports.standing),
             clock: Arc::clone(&ports.clock),
             open: Mutex::new(false),
         }
@@ -60,21 +64,65 @@ impl LogGate {
         // Held over the check, so that a hundred attempts ask once.
         let mut open = self.open.lock().await;
         if !*open {
-            if let Err(fault) = self.check().await {
-                if matches!(fault, GateFault::Diverged { .. }) {
-                    let error = waits_in_vain(JobError::LOG_DIVERGED);
-                    self.log_state
-                        .set_gate_closed(error, fault.to_string(), self.clock.wall());
-                }
-                return Err(fault);
-            }
-            self.log_state.set_gate_open();
+            self.check_and_tell().await?;
             *open = true;
         }
         Ok(())
     }
 
-    async fn check(&self) -> Result<(), GateFault> {
+    /// Looks again at a gate that any process has closed, until `shutdown`: one that had passed must not go on, and
+    /// when an operator has mended the log nobody has to be told or started again.
+    pub(crate) async fn watch(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            let closed = self
+                .standing
+                .standing()
+                .await
+                .is_ok_and(|standing| standing.gate.is_some());
+            if closed {
+                let mut open = self.open.lock().await;
+                *open = false;
+                match shutdown.run_until_cancelled(self.check_and_tell()).await {
+                    Some(Ok(())) => *open = true,
+                    Some(Err(error)) => {
+                        tracing::debug!(
+                            error = &error as &dyn std::error::Error,
+                            "nothing is published yet"
+                        );
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    async fn check_and_tell(&self) -> Result<(), GateFault> {
+        let checked = self.check().await;
+        let told = match &checked {
+            Ok(()) => self.standing.open_gate().await,
+            Err(fault @ GateFault::Diverged { .. }) => {
+                let stop = LogStop {
+                    code: JobError::LOG_DIVERGED,
+                    cause: fault.to_string(),
+                    since: self.clock.wall(),
+                };
+                self.standing.close_gate(stop).await
+            }
+            Err(GateFault::Log(_) | GateFault::Store(_)) => Ok(()),
+        };
+        if let Err(error) = told {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "other processes cannot be told whether the log may be written to"
+            );
+        }
+        checked
+    }
+
+    /// Compares once, and tells nobody.
+    pub(crate) async fn check(&self) -> Result<(), GateFault> {
         self.log.prepare().await?;
         for mark in self.store.log_marks().await? {
             let entry = self.log.record_at(mark.partition, mark.offset).await?;

@@ -1,83 +1,38 @@
-//! What the projector of this process knows of the log: whether what a report waits for can still come true.
+//! What `/readyz` and the metrics of a process show of the log and the quarantine (P17, P19): the projection's file,
+//! looked up every second, since it is another process that projects or publishes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use shared::job::JobError;
-use shared::ports::{ComponentHealth, Health};
-use shared::time::Timestamp;
+use metrics::gauge;
+use shared::ports::{ComponentHealth, Health, LogStanding, Standing};
+use tokio_util::sync::CancellationToken;
 
-/// Shared by the projector, which writes it, and by reports and `/readyz`, which read it. Cheap to clone.
+/// How often the file is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// As it was at the last look. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct LogState(Arc<Mutex<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    /// Why the projector has stopped.
-    projector: Option<Stopped>,
-    /// Why nothing may be published (P17).
-    gate: Option<Stopped>,
-}
-
-#[derive(Clone, Debug)]
-struct Stopped {
-    /// For who waits.
-    error: JobError,
-    /// For the operator.
-    cause: String,
-    since: Timestamp,
-}
+pub(crate) struct LogState(Arc<Mutex<Standing>>);
 
 impl LogState {
-    /// The log was checked and is the one that was read.
-    pub(crate) fn set_sound(&self) {
-        self.inner().projector = None;
-    }
-
-    /// The log is the one that was read, whatever records it may hold.
-    pub(crate) fn set_undiverged(&self) {
-        let mut known = self.inner();
-        if known
-            .projector
-            .as_ref()
-            .is_some_and(|stopped| stopped.error.code == JobError::LOG_DIVERGED)
-        {
-            known.projector = None;
+    /// Looks until `shutdown`. A look that fails changes nothing: the file's own health tells of it.
+    pub(crate) async fn run(self, file: Arc<dyn LogStanding>, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(EVERY);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            if let Ok(standing) = file.standing().await {
+                gauge!("census_quarantined_records").set(standing.quarantined as f64);
+                *self.inner() = standing;
+            }
         }
     }
 
-    /// Only an operator can bring the counts up to date again.
-    pub(crate) fn set_stopped(&self, error: JobError, cause: String, now: Timestamp) {
-        let mut known = self.inner();
-        let since = known.projector.as_ref().map_or(now, |stopped| stopped.since);
-        known.projector = Some(Stopped { error, cause, since });
-    }
-
-    /// The log lacks what it had acknowledged: nothing may be published until an operator has mended it.
-    pub(crate) fn set_gate_closed(&self, error: JobError, cause: String, now: Timestamp) {
-        let mut known = self.inner();
-        let since = known.gate.as_ref().map_or(now, |stopped| stopped.since);
-        known.gate = Some(Stopped { error, cause, since });
-    }
-
-    /// Publishing goes on.
-    pub(crate) fn set_gate_open(&self) {
-        self.inner().gate = None;
-    }
-
-    /// Why a report that waits would wait in vain; `None` as far as this process knows.
-    pub(crate) fn stopped(&self) -> Option<JobError> {
-        self.inner()
-            .projector
-            .as_ref()
-            .map(|stopped| stopped.error.clone())
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Known> {
+    fn inner(&self) -> MutexGuard<'_, Standing> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The projection as `/readyz` shows it: its file, and whether it can follow the log (P17).
+/// The projection as `/readyz` shows it: its file, whether it can follow the log, and what the counts lack.
 pub(crate) struct ProjectionHealth {
     pub(crate) file: Arc<dyn Health>,
     pub(crate) log_state: LogState,
@@ -86,15 +41,93 @@ pub(crate) struct ProjectionHealth {
 impl Health for ProjectionHealth {
     fn health(&self) -> ComponentHealth {
         let file = self.file.health();
-        let known = self.log_state.inner();
-        match known.projector.as_ref().or(known.gate.as_ref()) {
-            Some(stopped) if file.up => ComponentHealth {
+        if !file.up {
+            return file;
+        }
+        let standing = self.log_state.inner();
+        match standing.projector.as_ref().or(standing.gate.as_ref()) {
+            Some(stop) => ComponentHealth {
                 up: false,
-                since: stopped.since,
-                detail: Some(stopped.cause.clone()),
+                since: stop.since,
+                detail: Some(stop.cause.clone()),
                 ..file
             },
-            Some(_) | None => file,
+            None => ComponentHealth {
+                detail: in_quarantine(standing.quarantined),
+                ..file
+            },
         }
+    }
+}
+
+fn in_quarantine(records: u64) -> Option<String> {
+    match records {
+        0 => None,
+        1 => Some("1 record in quarantine: `workers quarantine list`".to_owned()),
+        _ => Some(format!(
+            "{records} records in quarantine: `workers quarantine list`"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::job::JobError;
+    use shared::ports::LogStop;
+    use shared::time::Timestamp;
+
+    use super::*;
+
+    struct File {
+        up: bool,
+    }
+
+    impl Health for File {
+        fn health(&self) -> ComponentHealth {
+            ComponentHealth {
+                name: "projection",
+                up: self.up,
+                since: Timestamp::from_millis(1),
+                detail: (!self.up).then(|| "no room".to_owned()),
+            }
+        }
+    }
+
+    fn shown(up: bool, standing: Standing) -> (bool, i64, Option<String>) {
+        let health = ProjectionHealth {
+            file: Arc::new(File { up }),
+            log_state: LogState(Arc::new(Mutex::new(standing))),
+        };
+        let health = health.health();
+        (health.up, health.since.as_millis(), health.detail)
+    }
+
+    fn stop(cause: &str) -> Option<LogStop> {
+        Some(LogStop {
+            code: JobError::LOG_DIVERGED,
+            cause: cause.to_owned(),
+            since: Timestamp::from_millis(7),
+        })
+    }
+
+    #[test]
+    fn p17_the_gravest_is_shown() {
+        let all = || Standing {
+            projector: stop("another log"),
+            gate: stop("nothing is published"),
+            quarantined: 2,
+        };
+        let gate = || Standing {
+            projector: None,
+            ..all()
+        };
+        let quarantine = || Standing { gate: None, ..gate() };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(shown(false, all()), (false, 1, text("no room")));
+        assert_eq!(shown(true, all()), (false, 7, text("another log")));
+        assert_eq!(shown(true, gate()), (false, 7, text("nothing is published")));
+        let kept = text("2 records in quarantine: `workers quarantine list`");
+        assert_eq!(shown(true, quarantine()), (true, 1, kept));
+        assert_eq!(shown(true, Standing::default()), (true, 1, None));
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use shared::dispatch::DispatchHandle;
 use shared::job::{Role, WorkerId};
 use shared::ports::{
-    AcceptStore, AttemptStore, Clock, EventLog, JobControl, JobQueue, JobReader, Projection, RescueStore,
-    RetentionStore,
+    AcceptStore, AttemptStore, Clock, EventLog, JobControl, JobQueue, JobReader, LogStanding, Projection,
+    RescueStore, RetentionStore,
 };
 
 /// What the services work with.
@@ -31,6 +31,8 @@ pub struct CrewPorts {
     pub log: Arc<dyn EventLog>,
     /// Counts.
     pub projection: Arc<dyn Projection>,
+    /// What the processes tell one another of the log.
+    pub standing: Arc<dyn LogStanding>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Tells this process's dispatcher that something is due.

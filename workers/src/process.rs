@@ -25,7 +25,7 @@ pub fn start_process(config: &Config, warnings: &[String]) -> Result<Metrics, Ap
 ///
 /// # Errors
 /// Those of `main`, or [`AppError::System`].
-pub fn block_on<T>(main: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
+pub fn block_on<T, E: From<AppError>>(main: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -2,11 +2,12 @@
 //! and removes what is past its retention.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::dispatch::DispatchHandle;
 use shared::job::WorkerId;
 use shared::ports::{AcceptStore, Clock, RescueStore, Rescued, RetentionStore, StoreError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::{CrewPorts, CrewSettings};

@@ -90,6 +90,9 @@ mod tests {
         async fn log_marks(&self) -> Result<Vec<RecordMark>, StoreError> {
             Ok(Vec::new())
         }
+        async fn forget_log_marks(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
     }
 
     fn claimed(deaths: u32, token: i64) -> Claimed {

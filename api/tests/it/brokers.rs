@@ -8,7 +8,7 @@ use shared::testing::brokers::Brokers;
 
 use crate::census::{BOUND, Census, Workers, data_folder};
 
-fn flags(data: &Path) -> Vec<String> {
+pub(crate) fn flags(data: &Path) -> Vec<String> {
     let brokers = Brokers::get();
     let name = brokers.unique_prefix();
     // Names of their own, in a file: two tests must not read each other's events.

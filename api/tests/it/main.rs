@@ -7,5 +7,6 @@ mod first_minute;
 mod http;
 mod jobs;
 mod keys;
+mod operate;
 mod refusals;
 mod removal;

@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
-use uuid::Uuid;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 
 /// The id under which an event is published and counted once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,25 @@ pub enum EventId {
         /// The client's id of the event.
         event: String,
     },
+}
+
+impl EventId {
+    /// The id of an event that corrects the record at this place of the topic, where neither has one of its own
+    /// (P19). However often it is derived, it is the same; its root is no job's.
+    #[must_use]
+    pub fn of_correction(topic: &str, partition: i32, offset: i64) -> Self {
+        let digest = Sha256::new()
+            .chain_update("census correction")
+            .chain_update(partition.to_be_bytes())
+            .chain_update(topic)
+            .finalize();
+        let mut root = [0; 16];
+        root.copy_from_slice(&digest[..16]);
+        Self::Ordinal {
+            root: Builder::from_custom_bytes(root).into_uuid(),
+            ordinal: offset.unsigned_abs(),
+        }
+    }
 }
 
 impl fmt::Display for EventId {
@@ -92,6 +112,15 @@ mod tests {
             };
             assert_eq!(id.to_string(), text);
             assert_eq!(text.parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn p11_a_correction_has_one_id_for_each_place() {
+        let id = EventId::of_correction("user-events", 3, 17);
+        assert_eq!(id.to_string(), "j:6aec3abd-06e0-85c3-ba48-360d9028fa8f/17");
+        for other in [("user-events", 3, 18), ("user-events", 2, 17), ("others", 3, 17)] {
+            assert_ne!(EventId::of_correction(other.0, other.1, other.2), id);
         }
     }
 

@@ -51,6 +51,12 @@ pub trait AttemptStore: Send + Sync {
     /// # Errors
     /// Any fault of the store.
     async fn log_marks(&self) -> Result<Vec<RecordMark>, StoreError>;
+
+    /// Forgets the marks, flushed: an operator has given the log up that they are of, and another one is written to.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn forget_log_marks(&self) -> Result<(), StoreError>;
 }
 
 /// A task that was claimed.

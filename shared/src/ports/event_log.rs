@@ -1,6 +1,8 @@
 //! The event log: records in partitions, each with a rising offset. It records, and decides nothing.
 
 use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -50,7 +52,8 @@ pub trait LogReader: Send {
     /// partition.
     ///
     /// # Errors
-    /// [`LogError::OutOfRange`] when the log does not hold the asked offset.
+    /// [`LogError::OutOfRange`] when the log does not hold the asked offset, [`LogError::Remade`] when it is no
+    /// longer the log that the reader began with.
     async fn next(&mut self, max: usize) -> Result<LogBatch, LogError>;
 
     /// Tells the log how far its records are folded, only so that its tools show the lag. Never waits.
@@ -84,6 +87,41 @@ pub struct PartitionEnd {
     pub partition: i32,
     /// The offset.
     pub next_offset: i64,
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordPlace {
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+/// Like `3/1200`: partition, then offset.
+impl fmt::Display for RecordPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.partition, self.offset)
+    }
+}
+
+/// A text that names no place in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in the log, like 3/1200: partition, then offset")]
+pub struct RecordPlaceFault;
+
+impl FromStr for RecordPlace {
+    type Err = RecordPlaceFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (partition, offset) = text.split_once('/').ok_or(RecordPlaceFault)?;
+        let place = Self {
+            partition: partition.parse().map_err(|_| RecordPlaceFault)?,
+            offset: offset.parse().map_err(|_| RecordPlaceFault)?,
+        };
+        let held = place.partition >= 0 && place.offset >= 0;
+        held.then_some(place).ok_or(RecordPlaceFault)
+    }
 }
 
 /// A record's identity at its place, for telling one log from another (P17).
@@ -150,6 +188,12 @@ pub enum LogError {
         partition: i32,
         /// The offset.
         offset: i64,
+    },
+    /// The topic was deleted and made anew under a reader (P17). The next reader has to compare first.
+    #[error("the topic {topic} was made anew")]
+    Remade {
+        /// The topic.
+        topic: String,
     },
     /// The log refuses the record itself. Trying again cannot help.
     #[error("the event log refused the record")]

@@ -12,7 +12,8 @@ use crate::wire::Wakeup;
 /// Sends and receives wake-ups. May lose, repeat and reorder: the store decides.
 #[async_trait]
 pub trait JobQueue: Health {
-    /// Sends all; the answer says, in order, which were confirmed. An unconfirmed one may still arrive.
+    /// Sends all; the answer says, in order, which were confirmed. An unconfirmed one may still arrive. Waits no
+    /// longer than a bound of the adapter's, whatever the server does.
     ///
     /// # Errors
     /// [`QueueError`] when nothing could be sent.
@@ -64,6 +65,9 @@ pub enum QueueError {
     /// There is no connection.
     #[error("the queue server is away")]
     Away,
+    /// The server takes no messages for now, as when it is short of memory or disk.
+    #[error("the queue server takes no messages for now")]
+    Blocked,
     /// The server or the connection refused.
     #[error("the queue server refused {operation}")]
     Refused {

@@ -7,13 +7,17 @@ mod accept_store;
 mod attempt_store;
 mod changes;
 mod clock;
+mod dead_queue;
 mod dispatch_store;
 mod event_log;
 mod health;
 mod job_control;
 mod job_queue;
 mod job_reader;
+mod log_standing;
 mod projection;
+mod quarantine;
+mod rebuild;
 mod rescue_store;
 mod retention_store;
 mod store_error;
@@ -26,19 +30,23 @@ pub use attempt_store::{
 };
 pub use changes::{ChangeFeed, JobChange};
 pub use clock::Clock;
+pub use dead_queue::{DeadList, DeadMessage, DeadQueue, Redriven};
 pub use dispatch_store::{DispatchStore, DueTask};
 pub use event_log::{
     Delivery as LogDelivery, EventLog, LogBatch, LogEntry, LogError, LogReader, LogRecord, PartitionEnd,
-    RecordMark,
+    RecordMark, RecordPlace, RecordPlaceFault,
 };
 pub use health::{ComponentHealth, Health, Readiness};
 pub use job_control::{CancelOutcome, DeleteOutcome, JobControl, NewRetry, RetryOutcome};
 pub use job_queue::{Deliveries, Delivery, JobQueue, QueueError};
 pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};
+pub use log_standing::{LogStanding, LogStop, Standing};
 pub use projection::{
     FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease, QuarantineRecord,
     ReportQuery,
 };
+pub use quarantine::{Quarantine, QuarantinedRecord};
+pub use rebuild::{FoldBatch, NextFold, ProjectionRebuild, RebuildTicket};
 pub use rescue_store::{Attendance, RescueStore, Rescued, RescuerLease};
 pub use retention_store::{Purged, RetentionStore};
 pub use store_error::StoreError;

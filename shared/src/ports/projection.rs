@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::PartitionEnd;
+use super::{PartitionEnd, RecordPlace};
 use crate::event::EventId;
 use crate::job::{GroupBy, Report, WorkerId};
 use crate::place::PlaceKey;
@@ -34,8 +34,8 @@ pub trait Projection: Send + Sync {
     /// `quarantine` aside, and moves the positions from `from` to `to`.
     ///
     /// # Errors
-    /// [`ProjectionError::Fenced`] when the stored positions are not `from`, or the lease is not ours: another
-    /// projector was here; nothing was changed.
+    /// [`ProjectionError::Fenced`] when the stored positions are not `from`, or the lease is not ours or of an
+    /// earlier generation: another projector or a rebuild was here; nothing was changed.
     async fn fold(
         &self,
         lease: &ProjectorLease,
@@ -71,6 +71,8 @@ pub struct ProjectorLease {
     pub worker: WorkerId,
     /// Rises with each holder.
     pub token: i64,
+    /// The generation of tables that it folds into; a rebuild makes the next one (P20).
+    pub generation: i64,
 }
 
 /// How far one partition is folded.
@@ -112,6 +114,8 @@ pub struct FoldEvent {
     pub state: Option<String>,
     /// The city as spelt in this event.
     pub city: String,
+    /// The record in quarantine that this one corrects (P19).
+    pub replaces: Option<RecordPlace>,
 }
 
 /// A record that is not ours or is broken (P19).
@@ -123,6 +127,10 @@ pub struct QuarantineRecord {
     pub offset: i64,
     /// Why it could not be counted.
     pub reason: String,
+    /// Its event id as it stands there, or empty.
+    pub event_id: String,
+    /// Bytes of the whole value.
+    pub size_bytes: u64,
     /// The value, at most 4 KiB of it.
     pub bytes: Vec<u8>,
 }
@@ -154,8 +162,8 @@ pub struct ReportQuery {
 /// A fault of the projection.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
-    /// Another projector was here: stand by and reload.
-    #[error("the projection was moved on by another projector")]
+    /// Another projector or another rebuild was here: stand by and reload.
+    #[error("the projection was moved on by another process")]
     Fenced,
     /// Any other fault; nothing was changed.
     #[error("the projection failed in {operation}")]

@@ -106,6 +106,16 @@ fn describe() {
         "Messages that wait in a queue."
     );
     describe_gauge!(
+        "census_quarantined_records",
+        Unit::Count,
+        "Records in quarantine that no later record has corrected."
+    );
+    describe_gauge!(
+        "census_dead_messages",
+        Unit::Count,
+        "Messages in the dead queue: none could be read as a wake-up."
+    );
+    describe_gauge!(
         "census_projection_lag",
         Unit::Count,
         "Records of a partition that are not folded yet."

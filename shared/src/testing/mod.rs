@@ -3,6 +3,7 @@
 pub mod brokers;
 pub mod clock;
 pub mod event_log;
+pub mod fault_proxy;
 pub mod job_queue;
 pub mod job_store;
 pub mod projection;

@@ -6,13 +6,15 @@ use super::TraceContext;
 use super::stored_event::{StoredEvent, StoredEventFault};
 use crate::event::{CleanUser, EventId};
 use crate::job::JobId;
-use crate::ports::{LogEntry, LogRecord};
+use crate::ports::{LogEntry, LogRecord, RecordPlace};
 
 const TYPE_FAMILY: &str = "census.user-event.v";
 const TYPE: &str = "census.user-event.v1";
 const SOURCE: &str = "/census";
 const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/json";
+/// An extension attribute: the place of the record that this one corrects, like `3/1200`.
+const REPLACES: &str = "ce_replaces";
 
 /// A user event as it was read from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct UserEventRecord {
     pub id: EventId,
     /// The cleaned user.
     pub user: CleanUser,
+    /// The record in quarantine that this one corrects (P19).
+    pub replaces: Option<RecordPlace>,
 }
 
 /// A record that cannot be counted (P19).
@@ -60,17 +64,26 @@ impl UserEventRecord {
         let head = stored.head(root.0)?;
         Ok(LogRecord {
             key: Bytes::copy_from_slice(head.user_id.as_bytes()),
-            headers: vec![
-                ("ce_id", head.id.to_string()),
-                ("ce_type", TYPE.to_owned()),
-                ("ce_source", SOURCE.to_owned()),
-                ("ce_specversion", SPEC_VERSION.to_owned()),
-                ("ce_time", head.time.into_owned()),
-                ("content-type", CONTENT_TYPE.to_owned()),
-                ("traceparent", trace.to_string()),
-            ],
+            headers: headers(head.id.to_string(), head.time.into_owned(), trace),
             value: Bytes::copy_from_slice(stored.user.get().as_bytes()),
         })
+    }
+
+    /// The record of an event that corrects the record at `replaces`, under the identity `id` (P19).
+    #[must_use]
+    pub fn correction(
+        user: &CleanUser,
+        id: &EventId,
+        replaces: RecordPlace,
+        trace: TraceContext,
+    ) -> LogRecord {
+        let mut headers = headers(id.to_string(), user.datetime.to_string(), trace);
+        headers.push((REPLACES, replaces.to_string()));
+        LogRecord {
+            key: Bytes::copy_from_slice(user.id.as_bytes()),
+            headers,
+            value: serde_json::to_vec(user).expect("every member is a string").into(),
+        }
     }
 
     /// Reads a record of the log.
@@ -111,7 +124,8 @@ impl UserEventRecord {
             .ok_or(RecordFault::Broken { source: None })?;
         let user =
             serde_json::from_slice(value).map_err(|source| RecordFault::Broken { source: Some(source) })?;
-        Ok(Self { id, user })
+        let replaces = header(REPLACES).and_then(|place| place.parse().ok());
+        Ok(Self { id, user, replaces })
     }
 
     /// The event's id of a record, as far as it has one: for telling one log from another (P17).
@@ -125,6 +139,18 @@ impl UserEventRecord {
     pub fn id_of_new(record: &LogRecord) -> &str {
         id_in(&record.headers)
     }
+}
+
+fn headers(id: String, time: String, trace: TraceContext) -> Vec<(&'static str, String)> {
+    vec![
+        ("ce_id", id),
+        ("ce_type", TYPE.to_owned()),
+        ("ce_source", SOURCE.to_owned()),
+        ("ce_specversion", SPEC_VERSION.to_owned()),
+        ("ce_time", time),
+        ("content-type", CONTENT_TYPE.to_owned()),
+        ("traceparent", trace.to_string()),
+    ]
 }
 
 fn id_in<N: AsRef<str>>(headers: &[(N, String)]) -> &str {
@@ -173,6 +199,33 @@ mod tests {
         }
         text.push_str(&String::from_utf8_lossy(&record.value));
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn p19_a_correction_names_the_record_that_it_replaces() {
+        let user = UserEventRecord::from_entry(&entry(&golden())).unwrap().user;
+        let id = "c:u-1/e".parse().unwrap();
+        let place = RecordPlace {
+            partition: 3,
+            offset: 1200,
+        };
+        let trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00"
+            .parse()
+            .unwrap();
+        let record = UserEventRecord::correction(&user, &id, place, trace);
+        assert_eq!(record.headers.last(), Some(&("ce_replaces", "3/1200".to_owned())));
+        let mut common = record.clone();
+        common.headers.pop();
+        common.headers[0].1 = golden().headers[0].1.clone();
+        assert_eq!(common, golden());
+        let read = UserEventRecord::from_entry(&entry(&record)).unwrap();
+        assert_eq!((read.id, read.user, read.replaces), (id, user, Some(place)));
+        let mut unreadable = record;
+        unreadable.headers.last_mut().unwrap().1 = "3".to_owned();
+        assert_eq!(
+            UserEventRecord::from_entry(&entry(&unreadable)).unwrap().replaces,
+            None
+        );
     }
 
     #[test]

@@ -2,4 +2,6 @@
 
 mod kafka;
 mod kafka_outage;
+mod kafka_remade;
+mod kafka_restart;
 mod sqlite;

@@ -1,6 +1,7 @@
 //! Every adapter of the port runs the port's conformance suite.
 
 mod embedded;
-mod proxy;
 mod rabbitmq;
+mod rabbitmq_dead;
 mod rabbitmq_outage;
+mod rabbitmq_restart;

@@ -3,5 +3,6 @@
 mod event_log;
 mod job_queue;
 mod job_store;
+mod own_brokers;
 mod projection;
 mod writer;

@@ -61,7 +61,10 @@ impl HandlerFault {
             },
             Self::Log(fault) => match fault {
                 // An unfit topic waits for an operator, and nothing of what was accepted is given up meanwhile.
-                LogError::Away { .. } | LogError::Unfit { .. } | LogError::OutOfRange { .. } => true,
+                LogError::Away { .. }
+                | LogError::Unfit { .. }
+                | LogError::OutOfRange { .. }
+                | LogError::Remade { .. } => true,
                 LogError::Refused { .. } => false,
             },
             Self::Gate(GateFault::Log(_) | GateFault::Store(_) | GateFault::Diverged { .. }) => true,

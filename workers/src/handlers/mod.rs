@@ -6,12 +6,14 @@ mod log_ends;
 mod report;
 mod submit;
 
+use std::sync::Arc;
+
 use shared::job::JobRequest;
 use shared::ports::Outcome;
 
 use self::bulk::Action;
 use crate::execute::Attempt;
-use crate::log_state::LogState;
+use crate::log_gate::LogGate;
 use crate::ports::CrewPorts;
 
 /// The handlers of all kinds.
@@ -22,10 +24,10 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    pub(crate) fn new(ports: &CrewPorts, log_state: &LogState) -> Self {
+    pub(crate) fn new(ports: &CrewPorts, gate: &Arc<LogGate>) -> Self {
         Self {
-            submit: submit::SubmitHandler::new(ports, log_state.clone()),
-            report: report::ReportHandler::new(ports, log_state.clone()),
+            submit: submit::SubmitHandler::new(ports, Arc::clone(gate)),
+            report: report::ReportHandler::new(ports),
             bulk: bulk::BulkHandler::new(ports),
         }
     }

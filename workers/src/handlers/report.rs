@@ -6,15 +6,14 @@ use std::sync::Arc;
 use shared::job::{JobError, JobId, Report, ReportRequest};
 use shared::mutant::{self, Mutant};
 use shared::ports::{
-    Clock, EventLog, JobLookup, JobReader, Outcome, ParkCondition, Parked, PartitionEnd, Projection,
-    Published, ReportQuery,
+    Clock, EventLog, JobLookup, JobReader, LogStanding, Outcome, ParkCondition, Parked, PartitionEnd,
+    Projection, Published, ReportQuery,
 };
 
 use super::fault::HandlerFault;
 use super::log_ends::LogEnds;
 use crate::execute::Attempt;
 use crate::heart::Signal;
-use crate::log_state::LogState;
 use crate::ports::CrewPorts;
 use crate::wake::{reached, waits_in_vain};
 
@@ -27,12 +26,12 @@ pub(super) struct ReportHandler {
     projection: Arc<dyn Projection>,
     clock: Arc<dyn Clock>,
     ends: LogEnds,
-    log_state: LogState,
+    standing: Arc<dyn LogStanding>,
     topic: String,
 }
 
 impl ReportHandler {
-    pub(super) fn new(ports: &CrewPorts, log_state: LogState) -> Self {
+    pub(super) fn new(ports: &CrewPorts) -> Self {
         let log: Arc<dyn EventLog> = Arc::clone(&ports.log);
         Self {
             reader: Arc::clone(&ports.reader),
@@ -40,7 +39,7 @@ impl ReportHandler {
             clock: Arc::clone(&ports.clock),
             topic: log.topic().to_owned(),
             ends: LogEnds::new(log),
-            log_state,
+            standing: Arc::clone(&ports.standing),
         }
     }
 
@@ -100,12 +99,11 @@ impl ReportHandler {
             let end = ends.iter().find(|end| end.partition == position.partition);
             end.map_or(0, |end| end.next_offset) < position.next_offset
         });
-        let stopped = self.log_state.stopped();
-        match stopped.filter(|error| error.code == JobError::LOG_DIVERGED) {
-            Some(error) => Err(HandlerFault::InVain(error)),
-            None if shrunk => Err(HandlerFault::InVain(waits_in_vain(JobError::LOG_DIVERGED))),
-            None => Ok(ends),
+        let stop = self.standing.standing().await?.projector;
+        if shrunk || stop.is_some_and(|stop| stop.code == JobError::LOG_DIVERGED) {
+            return Err(HandlerFault::InVain(waits_in_vain(JobError::LOG_DIVERGED)));
         }
+        Ok(ends)
     }
 
     /// Whether one of these jobs has not ended. One that is gone counts as ended.

@@ -16,22 +16,21 @@ use super::fault::HandlerFault;
 use crate::execute::Attempt;
 use crate::heart::Signal;
 use crate::log_gate::LogGate;
-use crate::log_state::LogState;
 use crate::ports::CrewPorts;
 
 /// Handles jobs of the kind `submit`.
 pub(super) struct SubmitHandler {
     store: Arc<dyn AttemptStore>,
     log: Arc<dyn EventLog>,
-    gate: LogGate,
+    gate: Arc<LogGate>,
 }
 
 impl SubmitHandler {
-    pub(super) fn new(ports: &CrewPorts, log_state: LogState) -> Self {
+    pub(super) fn new(ports: &CrewPorts, gate: Arc<LogGate>) -> Self {
         Self {
             store: Arc::clone(&ports.attempts),
             log: Arc::clone(&ports.log),
-            gate: LogGate::new(ports, log_state),
+            gate,
         }
     }
 

@@ -71,6 +71,7 @@ fn event(entry: &LogEntry, record: UserEventRecord) -> FoldEvent {
         place,
         state: record.user.address.state,
         city: record.user.address.city,
+        replaces: record.replaces,
     }
 }
 
@@ -80,6 +81,8 @@ fn quarantined(entry: &LogEntry, fault: &RecordFault) -> QuarantineRecord {
         partition: entry.partition,
         offset: entry.offset,
         reason: fault.to_string(),
+        event_id: UserEventRecord::id_of(entry).to_owned(),
+        size_bytes: value.len() as u64,
         bytes: value[..value.len().min(QUARANTINE_BYTES_MAX)].to_vec(),
     }
 }
@@ -164,6 +167,7 @@ mod tests {
         };
         let decoded = decode(&[position(0, 0)], batch);
         assert_eq!(decoded.quarantine[0].bytes.len(), QUARANTINE_BYTES_MAX);
+        assert_eq!(decoded.quarantine[0].size_bytes, 3 * QUARANTINE_BYTES_MAX as u64);
         assert_eq!(ends(&decoded), [1]);
     }
 }

@@ -1,21 +1,25 @@
 //! Batches of the log are folded, one transaction each, and parked reports are woken after each commit.
 
+use std::mem;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use shared::job::JobError;
+use shared::mutant::{self, Mutant};
 use shared::ports::{FoldPosition, LogError, LogReader, PartitionEnd, ProjectionError, ProjectorLease};
 
+use super::check::checked_positions;
 use super::decode::{Decoded, decode};
 use super::{Projector, Stop};
 
 /// Records of one transaction (measured: fewer cost more commits, more keep readers' snapshots old).
-const BATCH_MAX: usize = 20_000;
+pub(super) const BATCH_MAX: usize = 20_000;
 
 impl Projector {
     /// Folds until something stops it.
     pub(super) async fn project(&self, lease: &ProjectorLease) -> Stop {
-        let mut positions = match self.checked_positions().await {
-            Ok(positions) => positions,
+        let mut positions = match checked_positions(&*self.log, &*self.projection).await {
+            Ok(positions) => mutant::stale(Mutant::NoReloadAtTakeOver, &self.worker.0, positions),
             Err(stop) => return stop,
         };
         let mut reader = match self.log.read(ends(&positions)).await {
@@ -23,16 +27,28 @@ impl Projector {
             Err(fault) => return unreadable(fault),
         };
         // The check says that the log is the right one, not that every record of it can be counted.
-        self.log_state.set_undiverged();
+        if let Err(stop) = self.resume(lease, JobError::LOG_DIVERGED).await {
+            return stop;
+        }
+        let mut first = true;
         loop {
-            match self.fold_next(lease, &mut *reader, positions).await {
-                Ok(folded) => {
-                    self.log_state.set_sound();
-                    positions = folded;
-                }
+            positions = match self.fold_next(lease, &mut *reader, positions).await {
+                Ok(folded) => folded,
                 Err(stop) => return stop,
+            };
+            if mem::take(&mut first)
+                && let Err(stop) = self.resume(lease, JobError::QUARANTINED_NEWER).await
+            {
+                return stop;
             }
         }
+    }
+
+    async fn resume(&self, lease: &ProjectorLease, code: &'static str) -> Result<(), Stop> {
+        self.standing
+            .resume_projector(lease, code)
+            .await
+            .map_err(unwritable)
     }
 
     async fn fold_next(
@@ -65,10 +81,7 @@ impl Projector {
                 .projection
                 .fold(lease, from, to.clone(), events, quarantine)
                 .await
-                .map_err(|fault| match fault {
-                    ProjectionError::Fenced => Stop::StandBy,
-                    fault @ ProjectionError::Failed { .. } => Stop::Projection(fault),
-                })?;
+                .map_err(unwritable)?;
             metrics::histogram!("census_fold_seconds").record(started.elapsed());
             metrics::counter!("census_events_folded_total").increment(outcome.applied);
             tracing::info!(
@@ -79,9 +92,17 @@ impl Projector {
                 "events stored"
             );
             reader.show_progress(&ends(&to));
-            self.waker.wake_reached().await;
+            self.waker.wake_after_fold().await;
         }
         newer.map_or(Ok(to), |type_name| Err(Stop::Newer(type_name)))
+    }
+}
+
+/// P16, P20: whoever was here has moved what this process keeps in mind.
+fn unwritable(fault: ProjectionError) -> Stop {
+    match fault {
+        ProjectionError::Fenced => Stop::StandBy,
+        fault @ ProjectionError::Failed { .. } => Stop::Projection(fault),
     }
 }
 
@@ -91,10 +112,13 @@ fn unreadable(fault: LogError) -> Stop {
         LogError::OutOfRange { partition, offset } => {
             Stop::Diverged(format!("partition {partition} does not hold offset {offset}"))
         }
-        LogError::Away { .. } | LogError::Unfit { .. } | LogError::Refused { .. } => Stop::Log(fault),
+        LogError::Away { .. }
+        | LogError::Unfit { .. }
+        | LogError::Remade { .. }
+        | LogError::Refused { .. } => Stop::Log(fault),
     }
 }
 
-fn ends(positions: &[FoldPosition]) -> Vec<PartitionEnd> {
+pub(super) fn ends(positions: &[FoldPosition]) -> Vec<PartitionEnd> {
     positions.iter().map(PartitionEnd::from).collect()
 }

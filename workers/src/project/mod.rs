@@ -3,35 +3,37 @@
 mod check;
 mod decode;
 mod fold;
+mod rebuild;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use shared::job::{Backoff, JobError, WorkerId};
-use shared::ports::{Clock, EventLog, LogError, Projection, ProjectionError, ProjectorLease};
+use shared::ports::{
+    Clock, EventLog, LogError, LogStanding, LogStop, Projection, ProjectionError, ProjectorLease,
+};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::log_state::LogState;
+pub(crate) use self::check::checked_positions;
+pub use self::rebuild::{RebuildFault, Rebuilder, Rebuilt};
 use crate::ports::{CrewPorts, CrewSettings};
-use crate::wake::{Waker, waits_in_vain};
+use crate::wake::Waker;
 
 /// How often who stands by contends for the lease (P16).
 const CONTEND_EVERY: Duration = Duration::from_secs(1);
 /// How often the lag is measured.
 const LAG_EVERY: Duration = Duration::from_secs(5);
-/// Rounds in which another process may take the lease over before reports that wait are failed.
-const ROUNDS_FOR_OTHERS: u32 = 2;
-/// How long a stopped projector waits before it looks whether an operator has mended the log.
-const LOOK_AGAIN_AFTER: u32 = 30;
+/// Seconds after which a stopped projector looks whether an operator has mended the log.
+const LOOK_AGAIN_AFTER: u32 = 10;
 
 /// Projects while it holds the projector's lease.
 pub(crate) struct Projector {
     log: Arc<dyn EventLog>,
     projection: Arc<dyn Projection>,
+    standing: Arc<dyn LogStanding>,
     waker: Waker,
-    log_state: LogState,
     clock: Arc<dyn Clock>,
     worker: WorkerId,
     ttl: Duration,
@@ -41,7 +43,7 @@ pub(crate) struct Projector {
 
 /// Why projecting ended.
 #[derive(Debug, thiserror::Error)]
-enum Stop {
+pub(crate) enum Stop {
     /// Another process projects now: stand by, and reload before folding again.
     #[error("another process projects now")]
     StandBy,
@@ -53,8 +55,7 @@ enum Stop {
     Projection(#[source] ProjectionError),
     /// P17: only an operator can mend this.
     #[error(
-        "the event log has diverged from what was counted: {0}; restore the log, or publish the kept submits again \
-         and rebuild the projection"
+        "the event log has diverged from what was counted: {0}; restore the log, or run `workers repair-log`"
     )]
     Diverged(String),
     /// P19: a newer program has written to the log.
@@ -62,13 +63,24 @@ enum Stop {
     Newer(String),
 }
 
+impl Stop {
+    /// For reports that wait, where only an operator can help.
+    const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Diverged(_) => Some(JobError::LOG_DIVERGED),
+            Self::Newer(_) => Some(JobError::QUARANTINED_NEWER),
+            Self::StandBy | Self::Log(_) | Self::Projection(_) => None,
+        }
+    }
+}
+
 impl Projector {
-    pub(crate) fn new(ports: &CrewPorts, settings: &CrewSettings, log_state: LogState) -> Self {
+    pub(crate) fn new(ports: &CrewPorts, settings: &CrewSettings) -> Self {
         Self {
             log: Arc::clone(&ports.log),
             projection: Arc::clone(&ports.projection),
+            standing: Arc::clone(&ports.standing),
             waker: Waker::new(ports),
-            log_state,
             clock: Arc::clone(&ports.clock),
             worker: settings.worker.clone(),
             ttl: settings.lease,
@@ -82,11 +94,7 @@ impl Projector {
             let held = self.projection.hold_projector(&self.worker, self.ttl).await;
             let stop = match held {
                 Ok(Some(lease)) => self.hold(lease, &shutdown).await,
-                Ok(None) => {
-                    // Whoever projects has checked the log since this process did.
-                    self.log_state.set_sound();
-                    Some(Stop::StandBy)
-                }
+                Ok(None) => Some(Stop::StandBy),
                 Err(fault) => Some(Stop::Projection(fault)),
             };
             let Some(stop) = stop else { return };
@@ -101,10 +109,15 @@ impl Projector {
         let stop = tokio::select! {
             biased;
             stop = projecting => Some(stop),
-            () = self.keep_lease() => Some(Stop::StandBy),
+            () = self.keep_lease(&lease) => Some(Stop::StandBy),
             () = self.show_lag() => None,
             () = shutdown.cancelled() => None,
         };
+        if let Some(stop) = &stop
+            && let Some(code) = stop.code()
+        {
+            self.tell(&lease, code, stop).await;
+        }
         if !matches!(stop, Some(Stop::StandBy))
             && let Err(error) = self.projection.release_projector(lease).await
         {
@@ -116,14 +129,14 @@ impl Projector {
         stop
     }
 
-    /// Returns when the lease was lost.
-    async fn keep_lease(&self) {
+    /// Returns when the lease was lost, or a rebuild has made the counts' next generation the present one (P20).
+    async fn keep_lease(&self, lease: &ProjectorLease) {
         let mut ticks = tokio::time::interval(self.ttl / 3);
         loop {
             ticks.tick().await;
             match self.projection.hold_projector(&self.worker, self.ttl).await {
-                Ok(Some(_)) => {}
-                Ok(None) => return,
+                Ok(Some(renewed)) if renewed == *lease => {}
+                Ok(Some(_) | None) => return,
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -154,7 +167,7 @@ impl Projector {
         }
     }
 
-    /// Until the next try; reports that wait in vain fail at once.
+    /// Until the next try.
     async fn pause(&self, stop: &Stop, shutdown: &CancellationToken) {
         match stop {
             Stop::StandBy => {
@@ -173,47 +186,46 @@ impl Projector {
                 let pause = tokio::time::sleep(Backoff::RECONNECT.draw(failures));
                 shutdown.run_until_cancelled(pause).await;
             }
-            Stop::Diverged(_) => {
-                self.fail_reports(JobError::LOG_DIVERGED, stop, shutdown).await;
-            }
-            Stop::Newer(_) => {
-                self.fail_reports(JobError::QUARANTINED_NEWER, stop, shutdown)
-                    .await;
-            }
-        }
-    }
-
-    async fn fail_reports(&self, code: &'static str, stop: &Stop, shutdown: &CancellationToken) {
-        tracing::error!(
-            error = stop as &dyn std::error::Error,
-            "the projector has stopped"
-        );
-        let failure = waits_in_vain(code);
-        self.log_state
-            .set_stopped(failure.clone(), stop.to_string(), self.clock.wall());
-        for round in 0..LOOK_AGAIN_AFTER {
-            if self.another_projects().await {
-                self.log_state.set_sound();
-                return;
-            }
-            if round >= ROUNDS_FOR_OTHERS {
-                self.waker.fail_all(&failure).await;
-            }
-            if shutdown
-                .run_until_cancelled(tokio::time::sleep(CONTEND_EVERY))
-                .await
-                .is_none()
-            {
-                return;
+            Stop::Diverged(_) | Stop::Newer(_) => {
+                tracing::error!(
+                    error = stop as &dyn std::error::Error,
+                    "the projector has stopped"
+                );
+                self.await_operator(shutdown).await;
             }
         }
     }
 
-    /// Whether a process that can go on, perhaps a newer one, holds the lease that this one let go.
-    async fn another_projects(&self) -> bool {
-        match self.projection.projector().await {
-            Ok(holder) => holder.is_some_and(|holder| holder != self.worker),
-            Err(_) => false,
+    /// Tells all processes, before another one may take the lease and find the log sound.
+    async fn tell(&self, lease: &ProjectorLease, code: &'static str, stop: &Stop) {
+        let told = LogStop {
+            code,
+            cause: stop.to_string(),
+            since: self.clock.wall(),
+        };
+        if let Err(error @ ProjectionError::Failed { .. }) = self.standing.stop_projector(lease, told).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "other processes cannot be told that the projector has stopped"
+            );
+        }
+    }
+
+    /// Until the log is worth another look: a rebuild has ended the stop, or another process, perhaps a newer one,
+    /// has taken the lease, or some time has passed.
+    async fn await_operator(&self, shutdown: &CancellationToken) {
+        for _ in 0..LOOK_AGAIN_AFTER {
+            let pause = tokio::time::sleep(CONTEND_EVERY);
+            if shutdown.run_until_cancelled(pause).await.is_none() || self.goes_on().await {
+                return;
+            }
+        }
+    }
+
+    async fn goes_on(&self) -> bool {
+        match (self.standing.standing().await, self.projection.projector().await) {
+            (Ok(standing), Ok(holder)) => standing.projector.is_none() || holder.is_some(),
+            (Err(_), _) | (_, Err(_)) => false,
         }
     }
 }

@@ -14,10 +14,16 @@ use shared::event::{Address, CleanEvent, CleanUser};
 use shared::job::{
     JobId, JobKind, JobRequest, JobView, Labels, Report, ReportRequest, Role, SubmitOrigin, SubmitRequest,
 };
-use shared::ports::{AcceptStore, ChangeFeed, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask};
+use shared::ports::{
+    AcceptStore, ChangeFeed, Clock, EventLog, InputChunk, JobLookup, JobReader, LogStanding, NewJob, NewTask,
+    Standing,
+};
+use shared::testing::wait::wait_until;
 use shared::time::Timestamp;
 use shared::wire::{StoredEvent, TraceContext};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use workers::project::{RebuildFault, Rebuilder, Rebuilt};
 
 use crate::faulty_log::FaultyLog;
 use crate::process::Process;
@@ -138,11 +144,11 @@ impl Bench {
         Process::with_roles(self, 16, vec![Role::UserStats])
     }
 
-    /// From now on everybody meets another log in the place of the old one.
-    pub(crate) fn replace_log(&self) {
+    /// From now on everybody meets another log in the place of the old one, which is returned.
+    pub(crate) fn replace_log(&self) -> Arc<dyn EventLog> {
         let file = self.folder.path().join("another-log.sqlite");
         let log = SqliteLog::open(&file, TOPIC, Arc::clone(&self.clock) as _).unwrap();
-        self.log.replace(Arc::new(log));
+        self.log.replace(Arc::new(log))
     }
 
     pub(crate) async fn submit(&self, shape: Shape) -> JobId {
@@ -243,6 +249,30 @@ impl Bench {
 
     pub(crate) async fn ended(&self, id: JobId) -> JobView {
         self.until(id, |job| job.state.is_terminal()).await
+    }
+
+    /// What the processes say of the log, once it is as the test waits for.
+    pub(crate) async fn standing(&self, awaited: impl Fn(&Standing) -> bool) -> Standing {
+        wait_until("the standing of the log", BOUND, async || {
+            let standing = self.projection.standing().await.unwrap();
+            if awaited(&standing) {
+                Ok(standing)
+            } else {
+                Err(format!("{standing:?}"))
+            }
+        })
+        .await
+    }
+
+    /// The counts anew, as the command makes them.
+    pub(crate) async fn rebuild(&self, shutdown: &CancellationToken) -> Result<Rebuilt, RebuildFault> {
+        let projection = Arc::new(self.projection.clone());
+        let rebuilder = Rebuilder {
+            log: Arc::clone(&self.log) as _,
+            projection: Arc::clone(&projection) as _,
+            next: projection,
+        };
+        rebuilder.run(shutdown).await
     }
 
     /// A fresh report of everything.

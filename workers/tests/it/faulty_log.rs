@@ -5,7 +5,8 @@ use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
 use shared::ports::{
-    ComponentHealth, EventLog, Health, LogDelivery, LogEntry, LogError, LogReader, LogRecord, PartitionEnd,
+    ComponentHealth, EventLog, Health, LogBatch, LogDelivery, LogEntry, LogError, LogReader, LogRecord,
+    PartitionEnd,
 };
 use tokio::sync::watch;
 
@@ -15,6 +16,7 @@ pub(crate) struct FaultyLog {
     inner: RwLock<Arc<dyn EventLog>>,
     failures_left: AtomicU32,
     reads_fail: AtomicBool,
+    begins_later: AtomicBool,
     answers_held: watch::Sender<bool>,
     publishes: watch::Sender<u32>,
 }
@@ -25,13 +27,15 @@ impl FaultyLog {
             inner: RwLock::new(inner),
             failures_left: AtomicU32::new(0),
             reads_fail: AtomicBool::new(false),
+            begins_later: AtomicBool::new(false),
             answers_held: watch::Sender::new(false),
             publishes: watch::Sender::new(0),
         }
     }
 
-    pub(crate) fn replace(&self, another: Arc<dyn EventLog>) {
-        *self.inner.write().unwrap() = another;
+    /// Returns the log that was there before.
+    pub(crate) fn replace(&self, another: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
+        std::mem::replace(&mut *self.inner.write().unwrap(), another)
     }
 
     /// The next publishes fail, and nothing of them gets into the log.
@@ -42,6 +46,11 @@ impl FaultyLog {
     /// Nobody gets a reader, or gets one again.
     pub(crate) fn fail_reads(&self, fail: bool) {
         self.reads_fail.store(fail, Ordering::SeqCst);
+    }
+
+    /// As a topic whose first records were deleted.
+    pub(crate) fn lose_beginning(&self) {
+        self.begins_later.store(true, Ordering::SeqCst);
     }
 
     /// What is published from now on gets into the log, and its acknowledgements stay out.
@@ -119,10 +128,29 @@ impl EventLog for FaultyLog {
         if self.reads_fail.load(Ordering::SeqCst) {
             return Err(away("read"));
         }
+        let missing = from.iter().find(|from| from.next_offset == 0);
+        if let Some(missing) = missing.filter(|_| self.begins_later.load(Ordering::SeqCst)) {
+            return Ok(Box::new(Beginningless(*missing)));
+        }
         self.inner().read(from).await
     }
 
     async fn record_at(&self, partition: i32, offset: i64) -> Result<Option<LogEntry>, LogError> {
         self.inner().record_at(partition, offset).await
     }
+}
+
+/// Reads a partition that holds nothing at offset 0.
+struct Beginningless(PartitionEnd);
+
+#[async_trait]
+impl LogReader for Beginningless {
+    async fn next(&mut self, _max: usize) -> Result<LogBatch, LogError> {
+        Err(LogError::OutOfRange {
+            partition: self.0.partition,
+            offset: self.0.next_offset,
+        })
+    }
+
+    fn show_progress(&mut self, _positions: &[PartitionEnd]) {}
 }

@@ -4,8 +4,10 @@
 mod bench;
 mod bulk;
 mod crashes;
+mod dead;
 mod faulty_log;
 mod process;
+mod rebuilds;
 mod reports;
 mod sim;
 mod submits;

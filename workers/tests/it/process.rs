@@ -8,7 +8,6 @@ use shared::job::{JobId, Role, WorkerId};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use workers::crew::Crew;
-use workers::log_state::LogState;
 use workers::ports::{CrewPorts, CrewSettings};
 
 use crate::bench::{BOUND, Bench};
@@ -40,7 +39,6 @@ impl Process {
         );
         let worker = WorkerId(JobId::generate().to_string());
         let crew = Crew {
-            log_state: LogState::default(),
             ports: CrewPorts {
                 accepts: Arc::new(bench.store.clone()),
                 attempts: Arc::clone(&bench.watched) as _,
@@ -51,6 +49,7 @@ impl Process {
                 queue: Arc::clone(&bench.queue) as _,
                 log: Arc::clone(&bench.log) as _,
                 projection: Arc::new(bench.projection.clone()),
+                standing: Arc::new(bench.projection.clone()),
                 clock: Arc::clone(&bench.clock) as _,
                 dispatch: dispatch.clone(),
             },

@@ -85,4 +85,8 @@ impl AttemptStore for WatchedStore {
     async fn log_marks(&self) -> Result<Vec<RecordMark>, StoreError> {
         self.inner.log_marks().await
     }
+
+    async fn forget_log_marks(&self) -> Result<(), StoreError> {
+        self.inner.forget_log_marks().await
+    }
 }

@@ -134,13 +134,18 @@ impl Deliveries for InProcessDeliveries {
     }
 
     async fn acknowledge(&mut self, deliveries: Vec<Delivery>) {
-        for delivery in deliveries {
+        for delivery in deliveries
+            .into_iter()
+            .filter(|delivery| delivery.connection == CONNECTION)
+        {
             self.unacknowledged.remove(&delivery.tag);
         }
     }
 
     async fn reject(&mut self, delivery: Delivery) {
-        self.unacknowledged.remove(&delivery.tag);
+        if delivery.connection == CONNECTION {
+            self.unacknowledged.remove(&delivery.tag);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What librdkafka calls back: its logs, its errors and the delivery reports of step 5.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
@@ -54,6 +55,46 @@ impl ConsumerContext for ClientEvents {
                 "the lag could not be shown to kafka's tools"
             );
         }
+    }
+}
+
+/// What a reader's client tells as well.
+///
+/// librdkafka reads on at its offset when a topic is deleted and made anew under it, whatever stands there, and says so
+/// in its debug log alone. It says it before it fetches the first record of the new topic.
+pub(super) struct ReaderEvents {
+    pub(super) events: ClientEvents,
+    /// Whether the topic is another one than at the start (P17).
+    pub(super) remade: Arc<AtomicBool>,
+}
+
+impl ReaderEvents {
+    fn tells_a_new_topic(message: &str) -> bool {
+        // The first answer of a broker changes the id as well, from none.
+        message.contains(" changed id from ") && !message.contains(" changed id from AAAAAAAAAAAAAAAAAAAAAA")
+    }
+}
+
+impl ClientContext for ReaderEvents {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if Self::tells_a_new_topic(message) {
+            self.remade.store(true, Ordering::Release);
+        }
+        self.events.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.events.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.events.error(error, reason);
+    }
+}
+
+impl ConsumerContext for ReaderEvents {
+    fn commit_callback(&self, result: Result<(), KafkaError>, offsets: &TopicPartitionList) {
+        self.events.commit_callback(result, offsets);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Step 6: a thread reads the partitions in batches, and the projector takes them from a bounded channel.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::context::ClientEvents;
+use super::context::{ClientEvents, ReaderEvents};
 use super::settings::Settings;
 use super::{ANSWER_WITHIN, fault, message};
 use crate::ports::{LogBatch, LogEntry, LogError, LogReader, PartitionEnd};
@@ -47,8 +48,13 @@ impl KafkaReader {
         from: &[PartitionEnd],
     ) -> Result<Self, LogError> {
         let away = |error| fault::away("read", error);
-        let consumer: BaseConsumer<ClientEvents> =
-            settings.consumer().create_with_context(events).map_err(away)?;
+        let remade = Arc::new(AtomicBool::new(false));
+        let events = ReaderEvents {
+            events,
+            remade: Arc::clone(&remade),
+        };
+        let consumer: BaseConsumer<ReaderEvents> =
+            settings.reader().create_with_context(events).map_err(away)?;
         let start = offsets(&settings.topic, from).map_err(away)?;
         let (sender, batches) = mpsc::channel(BATCHES_MAX);
         let progress = Progress::default();
@@ -59,6 +65,7 @@ impl KafkaReader {
                 .map(|from| (from.partition, from.next_offset))
                 .collect(),
             consumer,
+            remade,
             batches: sender,
             progress: Arc::clone(&progress),
         };
@@ -133,7 +140,8 @@ fn batch(entries: Vec<LogEntry>, positions: BTreeMap<i32, i64>) -> LogBatch {
 /// The thread's own state.
 struct Reading {
     topic: String,
-    consumer: BaseConsumer<ClientEvents>,
+    consumer: BaseConsumer<ReaderEvents>,
+    remade: Arc<AtomicBool>,
     positions: BTreeMap<i32, i64>,
     batches: mpsc::Sender<Vec<Seen>>,
     progress: Progress,
@@ -153,6 +161,14 @@ impl Reading {
         while !self.batches.is_closed() {
             self.show_progress();
             let batch = self.next_batch();
+            // Looked at after the records were taken: what came before it was told is from the old topic.
+            if self.remade.load(Ordering::Acquire) {
+                let fault = LogError::Remade {
+                    topic: self.topic.clone(),
+                };
+                let _ = self.batches.blocking_send(vec![Seen::Fault(fault)]);
+                return;
+            }
             if !batch.is_empty() && self.batches.blocking_send(batch).is_err() {
                 return;
             }

@@ -3,9 +3,15 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 /// Bytes that wait for their acknowledgement, at most.
 pub(super) const BUFFER_BYTES: u32 = 32 * 1024 * 1024;
+/// For a connection that nobody answers, and between two tries (librdkafka stretches it by up to a half): a broker
+/// that is back is used within five seconds.
+const CONNECT_WITHIN_MS: u32 = 3_000;
+const RECONNECT_WITHIN_MS: u32 = 1_000;
+const _: () = assert!(CONNECT_WITHIN_MS + RECONNECT_WITHIN_MS * 3 / 2 <= 5_000);
 /// The group under which Kafka's tools show the projection's lag. Nobody joins it.
 const GROUP: &str = "census-projection";
 
@@ -61,14 +67,27 @@ impl Settings {
         config
     }
 
+    /// A consumer that is told when the topic is made anew under it: only the client's debug log says so.
+    pub(super) fn reader(&self) -> ClientConfig {
+        let mut config = self.consumer();
+        config.set("debug", "topic").set_log_level(RDKafkaLogLevel::Debug);
+        config
+    }
+
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", "census")
+            // How soon a topic that was made anew is noticed where nothing fails.
+            .set("topic.metadata.refresh.interval.ms", "30000")
             .set("socket.keepalive.enable", "true")
             .set("socket.timeout.ms", "10000")
-            .set("reconnect.backoff.max.ms", "2000");
+            .set(
+                "socket.connection.setup.timeout.ms",
+                CONNECT_WITHIN_MS.to_string(),
+            )
+            .set("reconnect.backoff.max.ms", RECONNECT_WITHIN_MS.to_string());
         config
     }
 }

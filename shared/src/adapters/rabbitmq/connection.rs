@@ -5,12 +5,12 @@ use std::io;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amiquip::{
     Auth, Channel, Connection, ConnectionBlockedNotification, ConnectionOptions, ConnectionTuning,
 };
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::address::{Address, AddressFault};
 use super::error::LinkFault;
@@ -19,9 +19,20 @@ use super::topology::Topology;
 use crate::job::Backoff;
 
 /// For the TCP connection, and again for the handshake.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
+/// Between tries, so that a server's return is noticed soon.
+const BACKOFF: Backoff = Backoff {
+    base: Duration::from_millis(100),
+    max: Duration::from_secs(1),
+};
+// A server that is back is used within five seconds, also by who has just begun to wait for its silent predecessor.
+const _: () = assert!(CONNECT_PATIENCE.as_millis() + BACKOFF.max.as_millis() <= 5_000);
+/// A connection that lasted for this long was a good one; what dies sooner is tried again ever more slowly.
+const STEADY_AFTER: Duration = Duration::from_secs(10);
 /// Two missed ones end a connection whose other side fell silent.
 const HEARTBEAT_S: u16 = 5;
+/// For the server's answer to our farewell: it reads none while it blocks us.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a link's thread does with its connections.
 pub(super) trait Duty: Send + 'static {
@@ -34,7 +45,7 @@ pub(super) trait Duty: Send + 'static {
 
 /// One connection with its channel.
 pub(super) struct Session {
-    /// Tells it from every other connection of this adapter.
+    /// Tells it from every other connection of this adapter; 0 for one outside a link.
     pub(super) number: u64,
     pub(super) channel: Channel,
     /// The server says here that it stops, or resumes, to read what is published.
@@ -68,30 +79,43 @@ impl<D: Duty> Link<D> {
     }
 
     fn run(mut self, link: u64) {
-        let mut failures = 0;
+        let mut streak = Streak::default();
         loop {
-            let fault = match self.connect_and_serve(link, &mut failures) {
+            let mut connected = None;
+            let fault = match self.connect_and_serve(link, &mut connected) {
                 Ok(()) => break,
-                Err(fault) => fault.chain(),
+                Err(fault) => fault,
             };
-            self.health.down(link, &fault);
-            failures += 1;
-            // Once per outage: the tries that follow fail for the same reason.
-            if failures == 1 {
-                tracing::warn!(link = self.name, error = fault, "rabbitmq does not answer");
-            }
-            if !self.duty.away(Backoff::RECONNECT.draw(failures)) {
+            let failures = streak.failed(connected.map(|since| since.elapsed()));
+            self.show(link, &fault, failures);
+            if !self.duty.away(BACKOFF.draw(failures)) {
                 break;
             }
         }
-        self.health.forget(link);
+        self.health.clear(link);
     }
 
-    fn connect_and_serve(&mut self, link: u64, failures: &mut u32) -> Result<(), LinkFault> {
+    fn show(&self, link: u64, fault: &LinkFault, failures: u32) {
+        let reason = fault.chain();
+        self.health.down(link, &reason);
+        // Once per outage: the tries that follow fail for the same reason. A lost race is none.
+        if failures == 1 && !fault.is_lost_race() {
+            tracing::warn!(link = self.name, error = reason, "rabbitmq does not answer");
+        } else {
+            tracing::debug!(
+                link = self.name,
+                error = reason,
+                failures,
+                "rabbitmq is tried again"
+            );
+        }
+    }
+
+    fn connect_and_serve(&mut self, link: u64, connected: &mut Option<Instant>) -> Result<(), LinkFault> {
         let mut session = Session::open(self.address.as_ref().map_err(|fault| *fault)?)?;
         let served = self.topology.declare(&session.channel).and_then(|()| {
             session.number = self.health.up(link);
-            *failures = 0;
+            *connected = Some(Instant::now());
             tracing::info!(
                 link = self.name,
                 connection = session.number,
@@ -103,8 +127,24 @@ impl<D: Duty> Link<D> {
     }
 }
 
+/// Failures in a row.
+#[derive(Default)]
+struct Streak(u32);
+
+impl Streak {
+    /// Counts one more; `lasted` is how long the connection was up, if it was. A server that takes connections and
+    /// drops them at once is as bad as one that takes none.
+    fn failed(&mut self, lasted: Option<Duration>) -> u32 {
+        if lasted.is_some_and(|lasted| lasted >= STEADY_AFTER) {
+            self.0 = 0;
+        }
+        self.0 = self.0.saturating_add(1);
+        self.0
+    }
+}
+
 impl Session {
-    fn open(address: &Address) -> Result<Self, LinkFault> {
+    pub(super) fn open(address: &Address) -> Result<Self, LinkFault> {
         let unreachable = |source| LinkFault::Unreachable {
             address: address.to_string(),
             source,
@@ -142,8 +182,14 @@ impl Session {
         })
     }
 
+    /// Messages that wait in a queue. A refusal closes the channel.
+    pub(super) fn depth(&self, queue: String) -> amiquip::Result<u64> {
+        let queue = self.channel.queue_declare_passive(queue)?;
+        Ok(u64::from(queue.declared_message_count().unwrap_or_default()))
+    }
+
     /// Ends the connection. The cause of a loss is known only here.
-    fn close(self, served: Result<(), LinkFault>) -> Result<(), LinkFault> {
+    pub(super) fn close<T>(self, served: Result<T, LinkFault>) -> Result<T, LinkFault> {
         for notification in self.blocked.try_iter() {
             self.is_blocked
                 .set(matches!(notification, ConnectionBlockedNotification::Blocked(_)));
@@ -153,6 +199,7 @@ impl Session {
             // Fails when the socket is closed already.
             let _ = self.socket.shutdown(Shutdown::Both);
         }
+        let _answered = cut_when_late(self.socket);
         drop(self.channel);
         let closed = self.connection.close();
         match (served, closed) {
@@ -160,6 +207,19 @@ impl Session {
             (served, _) => served,
         }
     }
+}
+
+/// Cuts the connection unless the answer is dropped in time.
+fn cut_when_late(socket: TcpStream) -> Sender<()> {
+    let (answer, answered) = bounded::<()>(0);
+    let watch = thread::Builder::new().name("rabbitmq-farewell".to_owned());
+    // Where no thread can be had, the farewell waits as long as the server lets it.
+    let _ = watch.spawn(move || {
+        if answered.recv_timeout(FAREWELL_PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    });
+    answer
 }
 
 /// Tries every address of the host.
@@ -173,4 +233,22 @@ fn connect(address: &Address) -> io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_connection_that_lasted_ends_a_row_of_failures() {
+        let mut streak = Streak::default();
+        assert_eq!(streak.failed(None), 1);
+        assert_eq!(streak.failed(None), 2);
+        assert_eq!(
+            streak.failed(Some(Duration::ZERO)),
+            3,
+            "it was up for a moment only"
+        );
+        assert_eq!(streak.failed(Some(STEADY_AFTER)), 1);
+    }
 }

@@ -152,7 +152,8 @@ fn delivered(message: ConsumerMessage) -> Result<amiquip::Delivery, LinkFault> {
     }
 }
 
-fn read(delivery: &amiquip::Delivery) -> Result<Wakeup, String> {
+/// The wake-up, or why the message is none.
+pub(super) fn read(delivery: &amiquip::Delivery) -> Result<Wakeup, String> {
     let properties = &delivery.properties;
     let traceparent = properties
         .headers()

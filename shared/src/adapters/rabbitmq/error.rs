@@ -39,6 +39,12 @@ pub(super) enum LinkFault {
     /// The server ended the consumer, as when its queue is deleted.
     #[error("the server ended the consumer")]
     Cancelled,
+    /// The server is in alarm.
+    #[error("the server takes no messages for now")]
+    Blocked,
+    /// A message was not confirmed, or had no queue to go to.
+    #[error("the server did not confirm a message")]
+    Unconfirmed,
 }
 
 impl LinkFault {
@@ -47,6 +53,23 @@ impl LinkFault {
         move |source| Self::Refused {
             operation,
             source: Box::new(source),
+        }
+    }
+
+    /// RabbitMQ ends a connection (541, internal error) that declares a new quorum queue while another is at it. The
+    /// next try finds the queue.
+    pub(super) fn is_lost_race(&self) -> bool {
+        match self {
+            Self::Refused { source, .. } => {
+                matches!(**source, amiquip::Error::ServerClosedConnection { code: 541, .. })
+            }
+            Self::Address { .. }
+            | Self::Unreachable { .. }
+            | Self::Thread { .. }
+            | Self::Lost
+            | Self::Cancelled
+            | Self::Blocked
+            | Self::Unconfirmed => false,
         }
     }
 

@@ -19,6 +19,10 @@ struct State {
     down: BTreeMap<u64, String>,
     next_link: u64,
     health: ComponentHealth,
+    /// Why the server takes no messages for now.
+    blocked: Option<String>,
+    /// Messages in the dead queue, when it was last looked at.
+    dead: u64,
 }
 
 impl RabbitHealth {
@@ -33,6 +37,8 @@ impl RabbitHealth {
             down: BTreeMap::new(),
             next_link: 0,
             health,
+            blocked: None,
+            dead: 0,
         };
         Self {
             clock,
@@ -53,7 +59,7 @@ impl RabbitHealth {
 
     /// A connection was made; answers its number, which no other has.
     pub(super) fn up(&self, link: u64) -> u64 {
-        self.forget(link);
+        self.clear(link);
         let mut number = 0;
         self.connections.send_modify(|connections| {
             *connections += 1;
@@ -69,9 +75,27 @@ impl RabbitHealth {
     }
 
     /// The link is up, or is wanted no more.
-    pub(super) fn forget(&self, link: u64) {
+    pub(super) fn clear(&self, link: u64) {
         let mut state = self.lock();
         state.down.remove(&link);
+        self.settle(&mut state);
+    }
+
+    /// The server has stopped to take messages, or takes them again.
+    pub(super) fn set_blocked(&self, reason: Option<String>) {
+        let mut state = self.lock();
+        state.blocked = reason;
+        self.settle(&mut state);
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.lock().blocked.is_some()
+    }
+
+    /// How many messages the dead queue holds.
+    pub(super) fn set_dead(&self, count: u64) {
+        let mut state = self.lock();
+        state.dead = count;
         self.settle(&mut state);
     }
 
@@ -84,12 +108,17 @@ impl RabbitHealth {
     }
 
     fn settle(&self, state: &mut State) {
-        let up = state.down.is_empty();
+        let fault = state.down.values().next().cloned();
+        let blocked = state.blocked.as_ref().map(|reason| format!("blocked: {reason}"));
+        let fault = fault.or(blocked);
+        let up = fault.is_none();
         if state.health.up != up {
             state.health.since = self.clock.wall();
         }
         state.health.up = up;
-        state.health.detail = state.down.values().next().cloned();
+        // One that is up may still have something for an operator to see to.
+        let dead = (state.dead > 0).then(|| format!("{} messages in the dead queue", state.dead));
+        state.health.detail = fault.or(dead);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -10,10 +10,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::address::{Address, AddressFault};
+use super::ask::{Asker, Question};
 use super::connection::Link;
 use super::consume::Consumer;
 use super::health::RabbitHealth;
-use super::publish::{Command, Publisher};
+use super::publish::{Batch, Publisher};
 use super::topology::Topology;
 use crate::job::QueueName;
 use crate::ports::{Clock, ComponentHealth, Deliveries, Health, JobQueue, QueueError};
@@ -22,7 +23,7 @@ use crate::wire::Wakeup;
 /// Unconfirmed messages at a time. Each is below 1 KiB with its frames, so a server that stops reading leaves
 /// less than half of the 16 MiB in amiquip's buffer after which a publish would block.
 const WINDOW: usize = 8 * 1024;
-/// Messages that one command carries: others get their turn in between.
+/// Messages that one batch carries: others get their turn in between.
 const CHUNK: usize = 1024;
 /// A server that has not confirmed by then is as good as away; what it has may still arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,7 +33,8 @@ pub struct RabbitQueue {
     address: Result<Address, AddressFault>,
     topology: Topology,
     health: Arc<RabbitHealth>,
-    commands: Sender<Command>,
+    batches: Sender<Batch>,
+    questions: Sender<Question>,
     window: Arc<Semaphore>,
 }
 
@@ -41,19 +43,26 @@ impl RabbitQueue {
     /// shows in the health.
     #[must_use]
     pub fn connect(url: &str, prefix: &str, clock: Arc<dyn Clock>) -> Self {
-        let (commands, receiver) = crossbeam_channel::unbounded();
+        let topology = Topology::new(prefix);
+        let health = Arc::new(RabbitHealth::new(clock));
+        let (asker, questions, missing) = Asker::new(topology.clone(), Arc::clone(&health));
+        let (batches, receiver) = crossbeam_channel::unbounded();
+        let publisher = Publisher {
+            batches: receiver,
+            missing,
+            topology: topology.clone(),
+            health: Arc::clone(&health),
+        };
         let queue = Self {
             address: url.parse(),
-            topology: Topology::new(prefix),
-            health: Arc::new(RabbitHealth::new(clock)),
-            commands,
+            topology,
+            health,
+            batches,
+            questions,
             window: Arc::new(Semaphore::new(WINDOW)),
         };
-        let publisher = Publisher {
-            commands: receiver,
-            topology: queue.topology.clone(),
-        };
         queue.link("publish", publisher).start();
+        queue.link("ask", asker).start();
         queue
     }
 
@@ -72,13 +81,13 @@ impl RabbitQueue {
         let len = u32::try_from(wakeups.len()).ok()?;
         let window = Arc::clone(&self.window).acquire_many_owned(len).await.ok()?;
         let (answer, answered) = oneshot::channel();
-        let command = Command::Publish {
+        let batch = Batch {
             queue,
             wakeups: wakeups.to_vec(),
             answer,
             window,
         };
-        self.commands.send(command).ok()?;
+        self.batches.send(batch).ok()?;
         Some(answered)
     }
 }
@@ -92,6 +101,9 @@ impl Health for RabbitQueue {
 #[async_trait]
 impl JobQueue for RabbitQueue {
     async fn send(&self, queue: QueueName, wakeups: Vec<Wakeup>) -> Result<Vec<bool>, QueueError> {
+        if self.health.is_blocked() {
+            return Err(QueueError::Blocked);
+        }
         let deadline = Instant::now() + PATIENCE;
         let mut answers = Vec::new();
         for chunk in wakeups.chunks(CHUNK) {
@@ -127,8 +139,8 @@ impl JobQueue for RabbitQueue {
 
     async fn depth(&self, queue: QueueName) -> Result<u64, QueueError> {
         let (answer, answered) = oneshot::channel();
-        self.commands
-            .send(Command::Depth { queue, answer })
+        self.questions
+            .send(Question { queue, answer })
             .map_err(|_| QueueError::Away)?;
         match timeout(PATIENCE, answered).await {
             Ok(Ok(Ok(depth))) => Ok(depth),

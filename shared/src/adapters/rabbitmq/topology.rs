@@ -1,5 +1,7 @@
 //! The queues and the exchange that Census declares, again on every connection.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use amiquip::{AmqpValue, Channel, ExchangeDeclareOptions, ExchangeType, FieldTable, QueueDeclareOptions};
 
 use super::error::LinkFault;
@@ -7,11 +9,15 @@ use crate::job::QueueName;
 
 /// Nobody empties the dead queue but an operator: it keeps the newest.
 const DEAD_MESSAGES: i32 = 10_000;
+/// To list the dead queue is to take its messages and give them back; RabbitMQ 4 throws away what came back 20 times.
+const DEAD_LOOKS: i32 = i32::MAX;
 
 /// The names of one deployment.
 #[derive(Clone, Debug)]
 pub struct Topology {
     prefix: String,
+    /// Held while one connection declares: RabbitMQ does not bear two that make the same quorum queue.
+    declaring: Arc<Mutex<()>>,
 }
 
 impl Topology {
@@ -20,6 +26,7 @@ impl Topology {
     pub fn new(prefix: &str) -> Self {
         Self {
             prefix: prefix.to_owned(),
+            declaring: Arc::default(),
         }
     }
 
@@ -37,6 +44,7 @@ impl Topology {
 
     /// Declares everything. Only durable quorum queues: RabbitMQ 4 knows no others that outlive a connection.
     pub(super) fn declare(&self, channel: &Channel) -> Result<(), LinkFault> {
+        let _alone = self.declaring.lock().unwrap_or_else(PoisonError::into_inner);
         let dead = self.dead();
         let durable = ExchangeDeclareOptions {
             durable: true,
@@ -45,15 +53,18 @@ impl Topology {
         channel
             .exchange_declare(ExchangeType::Fanout, &dead, durable)
             .map_err(LinkFault::refused("declaring the dead exchange"))?;
-        let limit = ("x-max-length", AmqpValue::LongInt(DEAD_MESSAGES));
+        let limits = [
+            ("x-max-length", AmqpValue::LongInt(DEAD_MESSAGES)),
+            ("x-delivery-limit", AmqpValue::LongInt(DEAD_LOOKS)),
+        ];
         channel
-            .queue_declare(&dead, quorum(limit))
+            .queue_declare(&dead, quorum(limits))
             .map_err(LinkFault::refused("declaring the dead queue"))?;
         channel
             .queue_bind(&dead, &dead, "", FieldTable::new())
             .map_err(LinkFault::refused("binding the dead queue"))?;
         for queue in QueueName::ALL {
-            let dead_letters = ("x-dead-letter-exchange", AmqpValue::LongString(dead.clone()));
+            let dead_letters = [("x-dead-letter-exchange", AmqpValue::LongString(dead.clone()))];
             channel
                 .queue_declare(self.queue(queue), quorum(dead_letters))
                 .map_err(LinkFault::refused("declaring a queue"))?;
@@ -62,11 +73,14 @@ impl Topology {
     }
 }
 
-fn quorum((name, value): (&str, AmqpValue)) -> QueueDeclareOptions {
-    let kind = AmqpValue::LongString("quorum".to_owned());
+fn quorum<const N: usize>(arguments: [(&str, AmqpValue); N]) -> QueueDeclareOptions {
+    let kind = ("x-queue-type", AmqpValue::LongString("quorum".to_owned()));
+    let arguments = arguments.into_iter().chain([kind]);
     QueueDeclareOptions {
         durable: true,
-        arguments: FieldTable::from([("x-queue-type".to_owned(), kind), (name.to_owned(), value)]),
+        arguments: arguments
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<FieldTable>(),
         ..QueueDeclareOptions::default()
     }
 }

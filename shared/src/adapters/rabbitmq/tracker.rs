@@ -89,6 +89,15 @@ impl Tracker {
         }
     }
 
+    /// Answers everything that is open: what was confirmed is confirmed, the rest is not known. What the server
+    /// says of it later is ignored.
+    pub(super) fn give_up(&mut self) {
+        self.open.clear();
+        for batch in std::mem::take(&mut self.batches).into_values() {
+            let _ = batch.answer.send(batch.confirmed);
+        }
+    }
+
     fn answer(&mut self, place: Place, confirmed: bool) {
         let Some(batch) = self.batches.get_mut(&place.batch) else {
             return;
@@ -105,11 +114,9 @@ impl Tracker {
 }
 
 impl Drop for Tracker {
-    /// The connection is gone: what was confirmed is confirmed, the rest is not known.
+    /// The connection is gone.
     fn drop(&mut self) {
-        for batch in std::mem::take(&mut self.batches).into_values() {
-            let _ = batch.answer.send(batch.confirmed);
-        }
+        self.give_up();
     }
 }
 
@@ -155,6 +162,20 @@ mod tests {
         tracker.returned(1);
         tracker.settle(Confirm::Ack(payload(2, true)));
         assert_eq!(answered.try_recv().unwrap(), [false, true]);
+    }
+
+    #[test]
+    fn a_confirm_of_what_was_given_up_means_nothing() {
+        let (mut tracker, mut answered) = opened(2);
+        tracker.give_up();
+        assert_eq!(answered.try_recv().unwrap(), [false, false]);
+        tracker.settle(Confirm::Ack(payload(1, false)));
+        let (answer, mut answered) = oneshot::channel();
+        let window = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let batch = tracker.open(1, answer, window);
+        assert_eq!(tracker.next_tag(batch, 0), 3, "tags go on with the channel");
+        tracker.settle(Confirm::Ack(payload(3, true)));
+        assert_eq!(answered.try_recv().unwrap(), [true]);
     }
 
     #[test]

@@ -34,6 +34,7 @@ macro_rules! event_log_suite {
             publish::the_answers_stand_in_the_order_of_the_records,
             publish::a_key_stays_in_its_partition_and_its_offsets_rise,
             publish::publishers_at_the_same_time_lose_nothing,
+            publish::a_publish_that_is_given_up_doubles_nothing_and_holds_up_nobody,
             publish::p21_the_ends_count_what_was_published,
             publish::p17_a_record_is_found_at_its_place_and_nowhere_else,
             publish::p2_records_survive_another_start,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{LogUnderTest, ends, prepared, publish_all, record, record_of, within};
+use bytes::Bytes;
+
+use super::{LogUnderTest, QUIET, ends, prepared, publish_all, reader, record, record_of, within};
+use crate::ports::EventLog;
 
 /// P17: another start of the program finds the topic as the first has made it.
 pub async fn p17_the_topic_has_four_partitions_however_often_it_is_prepared(subject: &dyn LogUnderTest) {
@@ -72,6 +75,44 @@ pub async fn publishers_at_the_same_time_lose_nothing(subject: &dyn LogUnderTest
     places.sort_unstable();
     places.dedup();
     assert_eq!(places.len(), 1_000);
+}
+
+/// A holder whose lease was lost goes away in the middle of its records.
+pub async fn a_publish_that_is_given_up_doubles_nothing_and_holds_up_nobody(subject: &dyn LogUnderTest) {
+    let log = prepared(subject).await;
+    {
+        let given_up = log.publish((1..1_000).map(record).collect());
+        tokio::pin!(given_up);
+        // Begun, and dropped wherever it stands.
+        tokio::select! {
+            biased;
+            _ = &mut given_up => {}
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    let (partition, offset) = publish_all(&*log, vec![record(0)]).await[0];
+    assert!(
+        within("the record", log.record_at(partition, offset))
+            .await
+            .expect("the log answers")
+            .is_some()
+    );
+    let mut values = until_quiet(&*log).await;
+    let count = values.len();
+    values.sort();
+    values.dedup();
+    assert_eq!(values.len(), count, "no record stands twice");
+}
+
+/// What the log holds once it grows no more.
+async fn until_quiet(log: &dyn EventLog) -> Vec<Option<Bytes>> {
+    let mut reader = reader(log).await;
+    let mut values = Vec::new();
+    while let Ok(batch) = tokio::time::timeout(QUIET, reader.next(1_000)).await {
+        let entries = batch.expect("the log can be read").entries;
+        values.extend(entries.into_iter().map(|entry| entry.value));
+    }
+    values
 }
 
 /// P21: the bound of a report covers all that was acknowledged before.

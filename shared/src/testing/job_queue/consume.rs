@@ -3,6 +3,7 @@
 use super::{
     QUEUE, QUIET, QueueUnderTest, assert_quiet, delivered, send_all, take, tasks, until_depth, wakeups,
 };
+use crate::ports::Delivery;
 
 /// The end of a wake-up's life.
 pub async fn what_is_acknowledged_is_gone(subject: &dyn QueueUnderTest) {
@@ -45,6 +46,62 @@ pub async fn what_is_rejected_does_not_come_back(subject: &dyn QueueUnderTest) {
     drop(consumer);
     let mut later = queue.consume(QUEUE, 5).await;
     assert_quiet(&mut *later).await;
+}
+
+/// A rejection is about one message.
+pub async fn what_is_rejected_leaves_the_others(subject: &dyn QueueUnderTest) {
+    let queue = subject.open().await;
+    send_all(&*queue, QUEUE, &wakeups(3)).await;
+    let mut consumer = queue.consume(QUEUE, 5).await;
+    let mut deliveries = take(&mut *consumer, 3).await;
+    let rejected = deliveries.remove(1);
+    consumer.reject(rejected).await;
+    drop(consumer);
+    let mut later = queue.consume(QUEUE, 5).await;
+    assert_eq!(delivered(&take(&mut *later, 2).await), delivered(&deliveries));
+    assert_quiet(&mut *later).await;
+}
+
+/// A worker that says the same again must not lose its connection, or another message.
+pub async fn a_verdict_that_comes_twice_is_harmless(subject: &dyn QueueUnderTest) {
+    let queue = subject.open().await;
+    let sent = wakeups(2);
+    send_all(&*queue, QUEUE, &sent).await;
+    let mut consumer = queue.consume(QUEUE, 1).await;
+    let first = take(&mut *consumer, 1).await;
+    let again = first
+        .iter()
+        .map(|delivery| twin(delivery, delivery.connection))
+        .collect();
+    let mut seen = delivered(&first);
+    consumer.acknowledge(first).await;
+    consumer.acknowledge(again).await;
+    seen.append(&mut delivered(&take(&mut *consumer, 1).await));
+    assert_eq!(seen, tasks(&sent));
+}
+
+/// A tag means something only on the connection that it came over.
+pub async fn a_verdict_of_a_connection_that_is_gone_is_forgotten(subject: &dyn QueueUnderTest) {
+    let queue = subject.open().await;
+    let sent = wakeups(2);
+    send_all(&*queue, QUEUE, &sent).await;
+    let mut consumer = queue.consume(QUEUE, 5).await;
+    let deliveries = take(&mut *consumer, 2).await;
+    let gone = |delivery: &Delivery| twin(delivery, delivery.connection + 1_000);
+    consumer.acknowledge(vec![gone(&deliveries[0])]).await;
+    consumer.reject(gone(&deliveries[1])).await;
+    drop(consumer);
+    let mut later = queue.consume(QUEUE, 5).await;
+    assert_eq!(delivered(&take(&mut *later, 2).await), tasks(&sent));
+}
+
+/// A delivery with the same tag.
+fn twin(delivery: &Delivery, connection: u64) -> Delivery {
+    Delivery {
+        wakeup: delivery.wakeup.clone(),
+        connection,
+        tag: delivery.tag,
+    }
 }
 
 /// The prefetch is what bounds a consumer's memory.

@@ -246,6 +246,29 @@ pub async fn p17_the_marks_keep_the_highest_record_of_each_partition(mut store: 
     assert_eq!(marks, [mark(0, 10, "d"), mark(1, 5, "a")]);
 }
 
+/// What is acknowledged by the log in its place is kept again, however low it stands.
+pub async fn p17_marks_of_a_log_that_was_given_up_are_forgotten(mut store: impl Fixture) {
+    let id = accept(&store, submit(&store, 2)).await.id;
+    let end = |offset| {
+        Outcome::Published(Published {
+            events: 1,
+            receipts: Vec::new(),
+            marks: vec![RecordMark {
+                partition: 0,
+                offset,
+                event_id: format!("event {offset}"),
+            }],
+        })
+    };
+    work(&store, task(id, 0), end(9)).await;
+    store.attempts().forget_log_marks().await.expect("answers");
+    store.reopen();
+    assert_eq!(store.attempts().log_marks().await.expect("answers"), []);
+    work(&store, task(id, 1), end(0)).await;
+    let marks = store.attempts().log_marks().await.expect("answers");
+    assert_eq!(marks.iter().map(|mark| mark.offset).collect::<Vec<_>>(), [0]);
+}
+
 /// A transient failure waits on the boot clock; the job goes on running, the history says why.
 pub async fn p8_a_back_off_counts_on_the_boot_clock(store: impl Fixture) {
     let id = accept(&store, submit(&store, 1)).await.id;

@@ -59,6 +59,7 @@ macro_rules! job_store_suite {
             finish::nothing_changes_a_job_after_its_end,
             finish::receipts_of_tasks_are_merged_by_partition,
             finish::p17_the_marks_keep_the_highest_record_of_each_partition,
+            finish::p17_marks_of_a_log_that_was_given_up_are_forgotten,
             finish::p8_a_back_off_counts_on_the_boot_clock,
             finish::a_back_off_grows_and_tries_have_no_limit,
             finish::a_task_handed_back_is_due_at_once,

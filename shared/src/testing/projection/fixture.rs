@@ -11,7 +11,8 @@ use crate::event::EventId;
 use crate::job::{GroupBy, Report, ReportRow, WorkerId};
 use crate::place::PlaceKey;
 use crate::ports::{
-    Clock, FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease, ReportQuery,
+    Clock, FoldEvent, FoldOutcome, FoldPosition, LogStanding, Projection, ProjectionError, ProjectionRebuild,
+    ProjectorLease, Quarantine, ReportQuery,
 };
 use crate::time::Timestamp;
 
@@ -19,11 +20,21 @@ use crate::time::Timestamp;
 #[async_trait]
 pub trait ProjectionUnderTest: Send + Sync {
     /// Opens the projection, at each call the same one, as another process would.
-    async fn open(&self) -> Arc<dyn Projection>;
+    async fn open_all(&self) -> Arc<dyn WholeProjection>;
+
+    /// As [`Self::open_all`], for who counts and reads reports.
+    async fn open(&self) -> Arc<dyn Projection> {
+        self.open_all().await
+    }
 
     /// Lets time pass on the boot clock of all who have it open.
     fn pass(&self, time: Duration);
 }
+
+/// All ports of a projection.
+pub trait WholeProjection: Projection + LogStanding + Quarantine + ProjectionRebuild {}
+
+impl<P: Projection + LogStanding + Quarantine + ProjectionRebuild> WholeProjection for P {}
 
 /// A clock that stands still until it is moved.
 #[derive(Debug, Default)]
@@ -149,6 +160,7 @@ pub fn event(ordinal: u64, user: &str, [country, state, city]: [&str; 3]) -> Fol
         },
         state: state.map(str::to_owned),
         city: city.to_owned(),
+        replaces: None,
     }
 }
 

@@ -27,6 +27,8 @@ pub async fn p16_a_fenced_batch_changes_nothing_and_is_counted_when_it_comes_aga
         partition: 0,
         offset: 0,
         reason: "foreign".to_owned(),
+        event_id: String::new(),
+        size_bytes: 0,
         bytes: Vec::new(),
     }];
     let refused = folder
@@ -141,6 +143,8 @@ pub async fn p19_a_record_in_quarantine_is_reported_once(subject: &dyn Projectio
         partition: 0,
         offset,
         reason: "no ce_type".to_owned(),
+        event_id: String::new(),
+        size_bytes: 100_000,
         bytes: vec![b'x'; 100_000],
     };
     folder

@@ -6,9 +6,12 @@ mod fixture;
 pub mod fold;
 pub mod lease;
 pub mod model;
+pub mod quarantine;
+pub mod rebuild;
 pub mod report;
+pub mod standing;
 
-pub use fixture::{Folder, ManualClock, ProjectionUnderTest, event, query, row};
+pub use fixture::{Folder, ManualClock, ProjectionUnderTest, WholeProjection, event, query, row};
 
 /// Runs the whole suite; `$subject` is an expression, evaluated for each test, that makes a [`ProjectionUnderTest`].
 #[macro_export]
@@ -34,6 +37,22 @@ macro_rules! projection_suite {
             lease::p16_a_released_lease_is_free_at_once,
             lease::p16_an_earlier_lease_of_the_same_worker_does_not_fold,
             lease::p16_a_late_release_leaves_the_successor_alone,
+            standing::p17_a_stop_is_seen_by_every_process_since_its_beginning,
+            standing::p17_only_the_holder_of_the_lease_stops_and_resumes,
+            standing::p17_a_projector_resumes_from_what_it_is_past,
+            standing::p17_a_closed_gate_is_seen_until_it_opens,
+            quarantine::p19_records_are_listed_in_pages_by_their_place,
+            quarantine::p19_a_corrected_record_is_counted_and_no_longer_reported,
+            quarantine::p19_a_correction_may_be_read_before_what_it_corrects,
+            rebuild::p20_a_rebuild_ends_with_the_same_reports,
+            rebuild::p20_readers_see_the_counts_before_until_the_flip,
+            rebuild::p20_nothing_flips_while_a_partition_would_step_back,
+            rebuild::p20_a_partition_that_was_lost_may_step_back,
+            rebuild::p20_a_projector_of_the_generation_before_is_fenced,
+            rebuild::p20_the_last_rebuild_fences_the_ones_before,
+            rebuild::p20_an_abandoned_rebuild_leaves_the_counts_alone,
+            rebuild::p20_a_batch_from_elsewhere_is_fenced,
+            rebuild::p20_a_flip_ends_the_projectors_stop,
             report::an_empty_projection_makes_an_empty_report,
             report::the_spelling_shown_is_the_most_frequent_one,
             report::of_equally_frequent_spellings_the_smallest_is_shown,

@@ -20,31 +20,55 @@ use shared::testing::event_log::{
 const LEASE: Duration = Duration::from_secs(15);
 
 /// A topic that no other test uses.
-struct Topic {
+pub(super) struct Topic {
     brokers: String,
-    name: String,
+    pub(super) name: String,
+    pub(super) lease: Duration,
 }
 
 fn topic() -> Topic {
-    let brokers = Brokers::get();
-    Topic {
-        brokers: brokers.kafka_brokers().to_string(),
-        name: format!("{}-log", brokers.unique_prefix()),
-    }
+    Topic::at(Brokers::get(), LEASE)
 }
 
 impl Topic {
-    fn connect(&self) -> KafkaLog {
-        KafkaLog::connect(&self.brokers, &self.name, LEASE, Arc::new(SystemClock))
-            .expect("the broker answers")
+    pub(super) fn at(brokers: &Brokers, lease: Duration) -> Self {
+        Self {
+            brokers: brokers.kafka_brokers().to_owned(),
+            name: format!("{}-log", brokers.unique_prefix()),
+            lease,
+        }
+    }
+
+    pub(super) fn connect(&self) -> KafkaLog {
+        self.connect_to(&self.brokers)
+    }
+
+    /// By another way than the straight one.
+    pub(super) fn connect_to(&self, brokers: &str) -> KafkaLog {
+        KafkaLog::connect(brokers, &self.name, self.lease, Arc::new(SystemClock))
+            .expect("a client can be made")
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .create()
+            .expect("a client can be made")
+    }
+
+    /// Deletes the topic; returns when the broker knows it no more.
+    pub(super) async fn delete(&self) {
+        let deleted = self
+            .admin()
+            .delete_topics(&[&self.name], &AdminOptions::new())
+            .await
+            .expect("the broker answers");
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
     }
 
     /// Makes the topic as somebody else would, with these settings beside Kafka's own.
     async fn make(&self, settings: &[(&str, &str)]) {
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-            .set("bootstrap.servers", &self.brokers)
-            .create()
-            .expect("the broker answers");
+        let admin = self.admin();
         let topic = settings.iter().fold(
             NewTopic::new(&self.name, 4, TopicReplication::Fixed(1)),
             |topic, (name, value)| topic.set(name, value),

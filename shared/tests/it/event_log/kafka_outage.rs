@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use shared::adapters::kafka::KafkaLog;
 use shared::adapters::system::SystemClock;
 use shared::ports::{EventLog, Health, LogError};
@@ -68,4 +69,42 @@ async fn until_health_is(log: &KafkaLog, up: bool) {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_died_is_replaced() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("user-events", 4, 1).unwrap();
+    let lease = Duration::from_secs(3);
+    let brokers = cluster.bootstrap_servers();
+    let log = KafkaLog::connect(&brokers, "user-events", lease, Arc::new(SystemClock)).unwrap();
+    publish_all(&log, vec![record(0)]).await;
+    // To an idempotent producer this is the end of its life.
+    cluster.request_errors(
+        RDKafkaApiKey::Produce,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER],
+    );
+    let answers = within("the answer", log.publish(vec![record(1)])).await;
+    assert!(matches!(answers[0], Err(LogError::Away { .. })), "{answers:?}");
+    publish_all(&log, vec![record(1)]).await;
+    let mut reader = reader(&log).await;
+    read_count(&mut *reader, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p21_an_acknowledgement_without_an_offset_is_one() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("user-events", 4, 1).unwrap();
+    let lease = Duration::from_secs(3);
+    let brokers = cluster.bootstrap_servers();
+    let log = KafkaLog::connect(&brokers, "user-events", lease, Arc::new(SystemClock)).unwrap();
+    publish_all(&log, vec![record(0)]).await;
+    // As when the first answer was lost, and the broker knows no more where the record stands.
+    cluster.request_errors(
+        RDKafkaApiKey::Produce,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER],
+    );
+    let answers = within("the answer", log.publish(vec![record(1)])).await;
+    let delivery = answers[0].as_ref().unwrap();
+    assert_eq!(delivery.offset, None);
 }

@@ -1,39 +1,61 @@
 //! The queue on a real RabbitMQ: the suite, and what only RabbitMQ has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use amiquip::{Channel, Connection, Publish};
 use async_trait::async_trait;
 use shared::adapters::rabbitmq::{RabbitQueue, Topology};
 use shared::adapters::system::SystemClock;
-use shared::ports::{Health, JobQueue};
+use shared::job::QueueName;
+use shared::ports::{ComponentHealth, Health, JobQueue};
 use shared::testing::brokers::Brokers;
-use shared::testing::job_queue::{QUEUE, QueueUnderTest, assert_quiet, send_all, take, wakeups, within};
+use shared::testing::job_queue::{
+    QUEUE, QueueUnderTest, assert_quiet, delivered, send_all, take, tasks, wakeups, within,
+};
 
 /// Queues of a prefix that no other test uses, deleted in the end.
 pub(super) struct Rabbit {
+    brokers: &'static Brokers,
     pub(super) prefix: String,
 }
 
 pub(super) fn rabbit() -> Rabbit {
-    Rabbit {
-        prefix: Brokers::get().unique_prefix(),
-    }
+    Rabbit::at(Brokers::get())
 }
 
 impl Rabbit {
-    pub(super) fn connect(&self, url: &str) -> RabbitQueue {
+    pub(super) fn at(brokers: &'static Brokers) -> Self {
+        Self {
+            brokers,
+            prefix: brokers.unique_prefix(),
+        }
+    }
+
+    pub(super) fn connect(&self) -> RabbitQueue {
+        self.connect_to(self.brokers.rabbitmq_url())
+    }
+
+    /// By another way than the straight one.
+    pub(super) fn connect_to(&self, url: &str) -> RabbitQueue {
         RabbitQueue::connect(url, &self.prefix, Arc::new(SystemClock))
     }
 
-    fn topology(&self) -> Topology {
+    pub(super) fn topology(&self) -> Topology {
         Topology::new(&self.prefix)
     }
 
+    /// Deletes a queue as an operator would.
+    fn delete(&self, queue: QueueName) {
+        let name = self.topology().queue(queue);
+        self.raw(|channel| channel.queue_delete(name, amiquip::QueueDeleteOptions::default()))
+            .expect("the queue was there");
+    }
+
     /// Runs `with` on a plain channel.
-    fn raw<T>(&self, with: impl FnOnce(&Channel) -> T) -> T {
+    pub(super) fn raw<T>(&self, with: impl FnOnce(&Channel) -> T) -> T {
         let mut connection =
-            Connection::insecure_open(Brokers::get().rabbitmq_url()).expect("RabbitMQ answers");
+            Connection::insecure_open(self.brokers.rabbitmq_url()).expect("RabbitMQ answers");
         let channel = connection.open_channel(None).expect("RabbitMQ answers");
         with(&channel)
     }
@@ -42,8 +64,8 @@ impl Rabbit {
 #[async_trait]
 impl QueueUnderTest for Rabbit {
     async fn open(&self) -> Arc<dyn JobQueue> {
-        let queue = self.connect(Brokers::get().rabbitmq_url());
-        until_connected(&queue).await;
+        let queue = self.connect();
+        until_up(&queue, true).await;
         Arc::new(queue)
     }
 }
@@ -65,12 +87,20 @@ impl Drop for Rabbit {
     }
 }
 
-/// Waits for the first connection.
-pub(super) async fn until_connected(queue: &RabbitQueue) {
-    let mut connections = queue.connections();
-    within("a connection", connections.wait_for(|made| *made > 0))
-        .await
-        .expect("the queue outlives its connections");
+/// Waits until all connections are up, or one is not.
+pub(super) async fn until_up(queue: &RabbitQueue, up: bool) {
+    until(queue, &format!("up: {up}"), |health| health.up == up).await;
+}
+
+/// Waits until the health is as `wanted`.
+pub(super) async fn until(queue: &RabbitQueue, what: &str, wanted: impl Fn(&ComponentHealth) -> bool) {
+    let seen = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        while !wanted(&queue.health()) {
+            tick.tick().await;
+        }
+    };
+    within(what, seen).await;
 }
 
 shared::job_queue_suite!(rabbit());
@@ -99,7 +129,7 @@ async fn a_message_that_cannot_be_read_is_delivered_as_such_and_can_be_put_aside
 
     let dead = rabbit.topology().dead();
     let arrived = async {
-        let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
         loop {
             tick.tick().await;
             let got = rabbit.raw(|channel| channel.basic_get(&dead, true).unwrap());
@@ -112,17 +142,38 @@ async fn a_message_that_cannot_be_read_is_delivered_as_such_and_can_be_put_aside
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_without_a_queue_is_not_confirmed() {
+async fn a_message_without_a_queue_is_not_confirmed_and_the_queue_is_made_again() {
     let rabbit = rabbit();
     let queue = rabbit.open().await;
-    let name = rabbit.topology().queue(QUEUE);
-    rabbit.raw(|channel| {
-        channel
-            .queue_delete(name, amiquip::QueueDeleteOptions::default())
-            .unwrap();
-    });
+    rabbit.delete(QUEUE);
     let confirmed = within("the answer", queue.send(QUEUE, wakeups(3))).await.unwrap();
     assert_eq!(confirmed, [false; 3]);
+    // Nothing but sends: nobody looks at the depth.
+    let sent = wakeups(1);
+    let arrived = async {
+        while queue.send(QUEUE, sent.clone()).await.unwrap() != [true] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within("a confirm", arrived).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_whose_queue_is_deleted_gets_it_again() {
+    let rabbit = rabbit();
+    let queue = rabbit.open().await;
+    let mut consumer = queue.consume(QUEUE, 5).await;
+    send_all(&*queue, QUEUE, &wakeups(1)).await;
+    take(&mut *consumer, 1).await;
+    let before = *queue.connections().borrow();
+    rabbit.delete(QUEUE);
+    let mut connections = queue.connections();
+    within("another connection", connections.wait_for(|made| *made > before))
+        .await
+        .unwrap();
+    let sent = wakeups(2);
+    send_all(&*queue, QUEUE, &sent).await;
+    assert_eq!(delivered(&take(&mut *consumer, 2).await), tasks(&sent));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,9 +189,9 @@ async fn a_wakeup_outlives_its_sender() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_url_that_is_none_shows_in_the_health_without_its_password() {
-    let queue = rabbit().connect("http://census:s3cret@127.0.0.1/");
+    let queue = rabbit().connect_to("http://census:s3cret@127.0.0.1/");
     let health = async {
-        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
         loop {
             tick.tick().await;
             let detail = queue.health().detail.unwrap_or_default();

@@ -9,7 +9,6 @@ use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
 use shared::ports::Clock;
 use workers::crew::Crew;
-use workers::log_state::LogState;
 use workers::ports::{CrewPorts, CrewSettings};
 
 use super::broker::SimQueue;
@@ -92,7 +91,6 @@ impl Process {
                 embedded,
                 shutdown_timeout: Duration::from_secs(3),
             },
-            log_state: LogState::default(),
         };
         let (world, life) = (Arc::clone(world), Arc::clone(&self.life));
         tokio::spawn(async move {
@@ -111,12 +109,12 @@ impl Process {
             file: File::Projection,
         };
         let clock: Arc<dyn Clock> = Arc::clone(&world.clock) as _;
-        let projection = ProjectionStore::in_memory(
+        let projection = Arc::new(ProjectionStore::in_memory(
             &world.projection,
             Arc::new(edge),
             Arc::clone(&clock),
             &world.clock.boot_id(),
-        );
+        ));
         CrewPorts {
             accepts: Arc::clone(&store) as _,
             attempts: Arc::clone(&store) as _,
@@ -126,7 +124,8 @@ impl Process {
             reader: store,
             queue,
             log: Arc::new(SimLog::connect(world, &self.life)),
-            projection: Arc::new(projection),
+            projection: Arc::clone(&projection) as _,
+            standing: projection,
             clock,
             dispatch: self.dispatch.clone(),
         }

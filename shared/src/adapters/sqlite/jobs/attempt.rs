@@ -63,4 +63,9 @@ impl AttemptStore for JobStore {
     async fn log_marks(&self) -> Result<Vec<RecordMark>, StoreError> {
         self.read("log_marks", ledger::marks).await
     }
+
+    async fn forget_log_marks(&self) -> Result<(), StoreError> {
+        self.write(Write::flushed("forget_log_marks"), ledger::forget_marks)
+            .await
+    }
 }

@@ -40,6 +40,11 @@ pub(super) fn keep_marks(tx: &Tx<'_>, marks: &[RecordMark]) -> Result<(), Fault>
     Ok(())
 }
 
+/// Forgets the marks of a log that was given up.
+pub(super) fn forget_marks(tx: &Tx<'_>) -> Result<(), Fault> {
+    tx.run("DELETE FROM log_marks", []).map(drop)
+}
+
 /// The marks as they are kept.
 pub(super) fn marks(connection: &rusqlite::Connection) -> Result<Vec<RecordMark>, Fault> {
     Ok(connection

@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::generation::Tables;
 use crate::event::EventId;
 use crate::mutant::{self, Mutant};
 use crate::ports::FoldEvent;
@@ -15,6 +16,7 @@ use crate::ports::FoldEvent;
 /// The events that were not counted before, each once: of equal ids the first of the batch. They count as counted now.
 pub(super) fn take_new<'a>(
     file: &Connection,
+    t: Tables,
     events: &'a [FoldEvent],
 ) -> rusqlite::Result<Vec<&'a FoldEvent>> {
     if mutant::on(Mutant::DropDeduplication) {
@@ -43,11 +45,11 @@ pub(super) fn take_new<'a>(
     for (root, mut ordinals) in ordinals {
         ordinals.sort_unstable();
         ordinals.dedup_by_key(|(ordinal, _)| *ordinal);
-        take_ordinals(file, root, &ordinals, &mut new)?;
+        take_ordinals(file, t, root, &ordinals, &mut new)?;
     }
     // Sorted keys touch each page once.
     hashes.sort_unstable();
-    let mut keep = file.prepare_cached("INSERT OR IGNORE INTO counted_ids (id) VALUES (?1)")?;
+    let mut keep = file.prepare_cached(&format!("INSERT OR IGNORE INTO {t}counted_ids (id) VALUES (?1)"))?;
     for (hash, place) in hashes {
         if keep.execute([hash])? == 1 {
             new.push(place);
@@ -77,6 +79,7 @@ type Range = (i64, i64);
 /// Adds the places of the new ones of `ordinals`, which rise, to `new`, and the ordinals to the root's ranges.
 fn take_ordinals(
     file: &Connection,
+    t: Tables,
     root: Uuid,
     ordinals: &[(i64, usize)],
     new: &mut Vec<usize>,
@@ -84,7 +87,7 @@ fn take_ordinals(
     let (Some((first, _)), Some((last, _))) = (ordinals.first(), ordinals.last()) else {
         return Ok(());
     };
-    let stored = ranges(file, root, *first, *last)?;
+    let stored = ranges(file, t, root, *first, *last)?;
     let mut fresh = Vec::new();
     for (ordinal, place) in ordinals {
         let before = stored.partition_point(|(lo, _)| lo <= ordinal);
@@ -95,13 +98,17 @@ fn take_ordinals(
         }
     }
     let merged = merge(&stored, fresh);
-    let mut drop_range = file.prepare_cached("DELETE FROM counted_ranges WHERE root = ?1 AND lo = ?2")?;
+    let mut drop_range = file.prepare_cached(&format!(
+        "DELETE FROM {t}counted_ranges WHERE root = ?1 AND lo = ?2"
+    ))?;
     for range in &stored {
         if merged.binary_search(range).is_err() {
             drop_range.execute(params![root.as_bytes(), range.0])?;
         }
     }
-    let mut keep = file.prepare_cached("INSERT INTO counted_ranges (root, lo, hi) VALUES (?1, ?2, ?3)")?;
+    let mut keep = file.prepare_cached(&format!(
+        "INSERT INTO {t}counted_ranges (root, lo, hi) VALUES (?1, ?2, ?3)"
+    ))?;
     for range in &merged {
         if stored.binary_search(range).is_err() {
             keep.execute(params![root.as_bytes(), range.0, range.1])?;
@@ -111,14 +118,14 @@ fn take_ordinals(
 }
 
 /// The root's ranges that hold or touch anything from `first` to `last`, in order.
-fn ranges(file: &Connection, root: Uuid, first: i64, last: i64) -> rusqlite::Result<Vec<Range>> {
+fn ranges(file: &Connection, t: Tables, root: Uuid, first: i64, last: i64) -> rusqlite::Result<Vec<Range>> {
     // Ranges are apart, so only the nearest one that begins before `first` can reach it.
-    file.prepare_cached(
-        "SELECT lo, hi FROM counted_ranges
+    file.prepare_cached(&format!(
+        "SELECT lo, hi FROM {t}counted_ranges
          WHERE root = ?1 AND lo <= ?3 + 1 AND lo >= coalesce(
-           (SELECT max(lo) FROM counted_ranges WHERE root = ?1 AND lo < ?2), ?2)
-         ORDER BY lo",
-    )?
+           (SELECT max(lo) FROM {t}counted_ranges WHERE root = ?1 AND lo < ?2), ?2)
+         ORDER BY lo"
+    ))?
     .query_map(params![root.as_bytes(), first, last], |row| {
         Ok((row.get(0)?, row.get(1)?))
     })?
@@ -154,12 +161,12 @@ mod tests {
         let mut ordinals: Vec<_> = ordinals.iter().copied().zip(0..).collect();
         ordinals.sort_unstable();
         let mut new = Vec::new();
-        take_ordinals(file, Uuid::from_u128(root), &ordinals, &mut new).unwrap();
+        take_ordinals(file, Tables::Present, Uuid::from_u128(root), &ordinals, &mut new).unwrap();
         new.len()
     }
 
     fn stored(file: &Connection, root: u128) -> Vec<Range> {
-        ranges(file, Uuid::from_u128(root), 0, i64::MAX - 1).unwrap()
+        ranges(file, Tables::Present, Uuid::from_u128(root), 0, i64::MAX - 1).unwrap()
     }
 
     #[test]

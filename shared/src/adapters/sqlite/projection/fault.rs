@@ -5,7 +5,7 @@ use crate::ports::ProjectionError;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    #[error("the projection was moved on by another projector")]
+    #[error("the projection was moved on by another process")]
     Fenced,
     #[error(transparent)]
     Write(#[from] WriteError),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::generation;
 use crate::job::WorkerId;
 use crate::mutant::{self, Mutant};
 use crate::ports::ProjectorLease;
@@ -29,13 +30,24 @@ pub(super) fn hold(
         "INSERT OR REPLACE INTO projector (one, worker, token, boot_id, until_boot_ms) VALUES (1, ?1, ?2, ?3, ?4)",
     )?
     .execute(params![worker.0, token, boot_id, now_boot_ms.saturating_add(ttl_ms)])?;
-    Ok(Some(ProjectorLease { worker, token }))
+    Ok(Some(ProjectorLease {
+        worker,
+        token,
+        generation: generation::present(file)?,
+    }))
 }
 
-/// Refuses a lease that another one has followed. One that has only lapsed still holds: nobody else has folded.
+/// Refuses a lease that another one has followed, or that was taken before a rebuild (P20). One that has only lapsed
+/// still holds: nobody else has folded.
 pub(super) fn check(file: &Connection, lease: &ProjectorLease) -> Result<(), Fault> {
     match read(file)? {
-        Some(stored) if stored.is_of(&lease.worker) && stored.token == lease.token => Ok(()),
+        Some(stored)
+            if stored.is_of(&lease.worker)
+                && stored.token == lease.token
+                && generation::present(file)? == lease.generation =>
+        {
+            Ok(())
+        }
         _ if mutant::on(Mutant::NoCompareAndSet) || mutant::on(Mutant::NoLeaseCheck) => Ok(()),
         _ => Err(Fault::Fenced),
     }

@@ -3,13 +3,17 @@
 mod dedup;
 mod fault;
 mod fold;
+mod generation;
 mod health;
 mod lease;
 #[cfg(feature = "testing")]
 mod memory;
 mod places;
 mod position;
+mod quarantine;
+mod rebuild;
 mod report;
+mod standing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,18 +23,19 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use self::fault::Fault;
+use self::generation::Tables;
 use self::health::ProjectionHealth;
 use super::{OpenError, ReadError, Reader, Schema, Write, Writer};
 use crate::job::{Report, WorkerId};
 use crate::mutant::{self, Mutant};
 use crate::ports::{
-    Clock, ComponentHealth, FoldEvent, FoldOutcome, FoldPosition, Health, Projection, ProjectionError,
-    ProjectorLease, QuarantineRecord, ReportQuery,
+    Clock, ComponentHealth, FoldBatch, FoldEvent, FoldOutcome, FoldPosition, Health, Projection,
+    ProjectionError, ProjectorLease, QuarantineRecord, ReportQuery,
 };
 
 const SCHEMA: Schema = Schema {
     name: "projection",
-    migrations: &[include_str!("schema.sql")],
+    migrations: &[include_str!("schema.sql"), include_str!("migration_2.sql")],
 };
 
 /// The projection in a SQLite file that several processes may open. Cheap to clone.
@@ -101,7 +106,10 @@ impl Projection for ProjectionStore {
     }
 
     async fn positions(&self) -> Result<Vec<FoldPosition>, ProjectionError> {
-        let result = self.reader.read(|file| Ok(position::all(file)?)).await;
+        let result = self
+            .reader
+            .read(|file| Ok(position::all(file, Tables::Present)?))
+            .await;
         self.answer("positions", result)
     }
 
@@ -114,10 +122,16 @@ impl Projection for ProjectionStore {
         quarantine: Vec<QuarantineRecord>,
     ) -> Result<FoldOutcome, ProjectionError> {
         let lease = lease.clone();
+        let batch = FoldBatch {
+            from,
+            to,
+            events,
+            quarantine,
+        };
         let offsets_first = mutant::on(Mutant::CommitOffsetsFirst);
         if offsets_first {
-            let (from, to) = (from.clone(), to.clone());
-            let advance = move |file: &Connection| position::advance(file, &from, &to);
+            let (from, to) = (batch.from.clone(), batch.to.clone());
+            let advance = move |file: &Connection| position::advance(file, Tables::Present, &from, &to);
             let advanced = self.writer.write(Write::relaxed("fold"), advance).await;
             self.answer("fold", advanced)?;
         }
@@ -125,11 +139,7 @@ impl Projection for ProjectionStore {
             .writer
             .write(Write::relaxed("fold"), move |file| {
                 lease::check(file, &lease)?;
-                if !offsets_first {
-                    position::advance(file, &from, &to)?;
-                }
-                position::put_aside(file, &quarantine)?;
-                Ok(fold::fold(file, &events)?)
+                fold_batch(file, Tables::Present, &batch)
             })
             .await;
         self.answer("fold", result)
@@ -163,6 +173,14 @@ impl Projection for ProjectionStore {
             .await;
         self.answer("projector", result)
     }
+}
+
+/// The steps of one batch, in one transaction with whatever else the caller does.
+fn fold_batch(file: &Connection, tables: Tables, batch: &FoldBatch) -> Result<FoldOutcome, Fault> {
+    position::advance(file, tables, &batch.from, &batch.to)?;
+    quarantine::put_aside(file, tables, &batch.quarantine)?;
+    quarantine::correct(file, tables, &batch.events)?;
+    Ok(fold::fold(file, tables, &batch.events)?)
 }
 
 impl Health for ProjectionStore {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::generation::Tables;
 use crate::place::PlaceKey;
 use crate::ports::FoldEvent;
 
@@ -23,25 +24,27 @@ pub(super) struct Ids {
 /// The rows of each event's place; missing ones are made.
 pub(super) fn intern<'a>(
     file: &Connection,
+    t: Tables,
     events: &[&'a FoldEvent],
 ) -> rusqlite::Result<HashMap<&'a PlaceKey, Ids>> {
     let mut known: HashMap<&PlaceKey, Ids> = HashMap::new();
     for event in events {
         if !known.contains_key(&event.place) {
-            known.insert(&event.place, find_or_make(file, &event.place)?);
+            known.insert(&event.place, find_or_make(file, t, &event.place)?);
         }
     }
     Ok(known)
 }
 
-fn find_or_make(file: &Connection, key: &PlaceKey) -> rusqlite::Result<Ids> {
+fn find_or_make(file: &Connection, t: Tables, key: &PlaceKey) -> rusqlite::Result<Ids> {
     let PlaceKey { country, state, city } = key;
-    let mut find = file.prepare_cached(
-        "SELECT id FROM places WHERE level = ?1 AND country = ?2 AND state IS ?3 AND city IS ?4",
-    )?;
-    let mut make = file.prepare_cached(
-        "INSERT INTO places (level, country, state, city, in_state, in_country) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
+    let mut find = file.prepare_cached(&format!(
+        "SELECT id FROM {t}places WHERE level = ?1 AND country = ?2 AND state IS ?3 AND city IS ?4"
+    ))?;
+    let mut make = file.prepare_cached(&format!(
+        "INSERT INTO {t}places (level, country, state, city, in_state, in_country)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+    ))?;
     let mut row = |level: i64,
                    state: Option<&str>,
                    city: Option<&str>,
@@ -73,6 +76,7 @@ fn find_or_make(file: &Connection, key: &PlaceKey) -> rusqlite::Result<Ids> {
 /// Counts the spellings of `events`, and shows the most frequent one, of equals the smallest by code points.
 pub(super) fn spell(
     file: &Connection,
+    t: Tables,
     events: &[&FoldEvent],
     places: &HashMap<&PlaceKey, Ids>,
 ) -> rusqlite::Result<()> {
@@ -84,21 +88,21 @@ pub(super) fn spell(
             *spellings.entry((ids.state, state)).or_default() += 1;
         }
     }
-    let mut count = file.prepare_cached(
-        "INSERT INTO spellings (place, text, events) VALUES (?1, ?2, ?3)
-         ON CONFLICT (place, text) DO UPDATE SET events = events + excluded.events",
-    )?;
+    let mut count = file.prepare_cached(&format!(
+        "INSERT INTO {t}spellings (place, text, events) VALUES (?1, ?2, ?3)
+         ON CONFLICT (place, text) DO UPDATE SET events = events + excluded.events"
+    ))?;
     for ((place, text), events) in &spellings {
         count.execute(params![place, text, events])?;
     }
     let mut changed: Vec<i64> = spellings.into_keys().map(|(place, _)| place).collect();
     changed.dedup();
     // SQLite compares the bytes of UTF-8, whose order is that of the code points.
-    let mut show = file.prepare_cached(
-        "UPDATE places SET shown =
-           (SELECT text FROM spellings WHERE place = ?1 ORDER BY events DESC, text LIMIT 1)
-         WHERE id = ?1",
-    )?;
+    let mut show = file.prepare_cached(&format!(
+        "UPDATE {t}places SET shown =
+           (SELECT text FROM {t}spellings WHERE place = ?1 ORDER BY events DESC, text LIMIT 1)
+         WHERE id = ?1"
+    ))?;
     for place in changed {
         show.execute([place])?;
     }

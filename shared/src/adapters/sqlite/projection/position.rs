@@ -1,20 +1,18 @@
-//! How far each partition is folded, moved on by compare-and-set (P16), and the records put aside (P19).
+//! How far each partition is folded, moved on by compare-and-set (P16).
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::generation::Tables;
 use crate::mutant::{self, Mutant};
-use crate::ports::{FoldPosition, QuarantineRecord};
-
-/// Bytes of a record in quarantine that are kept.
-const QUARANTINE_BYTES_MAX: usize = 4096;
+use crate::ports::FoldPosition;
 
 /// The stored positions, by partition.
-pub(super) fn all(file: &Connection) -> rusqlite::Result<Vec<FoldPosition>> {
-    file.prepare_cached(
+pub(super) fn all(file: &Connection, t: Tables) -> rusqlite::Result<Vec<FoldPosition>> {
+    file.prepare_cached(&format!(
         "SELECT partition, next_offset, last_offset, last_event_id, last_timestamp_ms
-         FROM positions ORDER BY partition",
-    )?
+         FROM {t}positions ORDER BY partition"
+    ))?
     .query_map([], |row| {
         let last_offset: Option<i64> = row.get(2)?;
         let last = last_offset
@@ -30,8 +28,15 @@ pub(super) fn all(file: &Connection) -> rusqlite::Result<Vec<FoldPosition>> {
 }
 
 /// Moves the positions to `to` when the stored ones are `from`; a partition never folded stands at 0.
-pub(super) fn advance(file: &Connection, from: &[FoldPosition], to: &[FoldPosition]) -> Result<(), Fault> {
-    let mut stored = file.prepare_cached("SELECT next_offset FROM positions WHERE partition = ?1")?;
+pub(super) fn advance(
+    file: &Connection,
+    t: Tables,
+    from: &[FoldPosition],
+    to: &[FoldPosition],
+) -> Result<(), Fault> {
+    let mut stored = file.prepare_cached(&format!(
+        "SELECT next_offset FROM {t}positions WHERE partition = ?1"
+    ))?;
     let mut next_offset = |partition: i32| -> rusqlite::Result<i64> {
         let found = stored.query_row([partition], |row| row.get(0)).optional()?;
         Ok(found.unwrap_or(0))
@@ -48,15 +53,15 @@ pub(super) fn advance(file: &Connection, from: &[FoldPosition], to: &[FoldPositi
         }
     }
     // A batch may move over records that are not messages (P18): then the last record stays the one before.
-    let mut store = file.prepare_cached(
-        "INSERT INTO positions (partition, next_offset, last_offset, last_event_id, last_timestamp_ms)
+    let mut store = file.prepare_cached(&format!(
+        "INSERT INTO {t}positions (partition, next_offset, last_offset, last_event_id, last_timestamp_ms)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (partition) DO UPDATE SET
            next_offset = excluded.next_offset,
            last_offset = coalesce(excluded.last_offset, last_offset),
            last_event_id = coalesce(excluded.last_event_id, last_event_id),
-           last_timestamp_ms = coalesce(excluded.last_timestamp_ms, last_timestamp_ms)",
-    )?;
+           last_timestamp_ms = coalesce(excluded.last_timestamp_ms, last_timestamp_ms)"
+    ))?;
     for FoldPosition {
         partition,
         next_offset,
@@ -69,42 +74,4 @@ pub(super) fn advance(file: &Connection, from: &[FoldPosition], to: &[FoldPositi
         store.execute(params![partition, next_offset, offset, event_id, timestamp_ms])?;
     }
     Ok(())
-}
-
-/// Keeps the records that could not be counted.
-pub(super) fn put_aside(file: &Connection, records: &[QuarantineRecord]) -> rusqlite::Result<()> {
-    let mut store = file.prepare_cached(
-        "INSERT OR IGNORE INTO quarantine (partition, offset, reason, bytes) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for record in records {
-        let kept = &record.bytes[..record.bytes.len().min(QUARANTINE_BYTES_MAX)];
-        store.execute(params![record.partition, record.offset, record.reason, kept])?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn p19_no_more_than_four_kibibytes_of_a_record_are_kept() {
-        let file = Connection::open_in_memory().unwrap();
-        file.execute_batch(include_str!("schema.sql")).unwrap();
-        let record = |offset, size| QuarantineRecord {
-            partition: 0,
-            offset,
-            reason: String::new(),
-            bytes: vec![b'x'; size],
-        };
-        put_aside(&file, &[record(0, 0), record(1, 4096), record(2, 4097)]).unwrap();
-        let kept: Vec<i64> = file
-            .prepare("SELECT length(bytes) FROM quarantine ORDER BY offset")
-            .unwrap()
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap();
-        assert_eq!(kept, [0, 4096, 4096]);
-    }
 }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use super::places::{CITY, COUNTRY, STATE};
+use super::quarantine;
 use crate::job::{GroupBy, PartitionOffset, Report, ReportRow};
 use crate::ports::ReportQuery;
 use crate::time::Timestamp;
@@ -21,7 +22,7 @@ pub(super) fn report(file: &Connection, query: &ReportQuery) -> rusqlite::Result
         users,
         events,
         rows_total: rows.len() as u64,
-        quarantined: quarantined(file)?,
+        quarantined: quarantine::count(file)?,
         as_of: as_of(file, &query.topic)?,
         rows,
     })
@@ -105,15 +106,6 @@ fn report_row(row: &Row<'_>, group_by: GroupBy) -> rusqlite::Result<ReportRow> {
 /// A count; SQLite has no unsigned numbers.
 fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
-}
-
-/// P19.
-fn quarantined(file: &Connection) -> rusqlite::Result<u64> {
-    file.prepare_cached(
-        "SELECT count(*) FROM positions JOIN quarantine USING (partition)
-         WHERE quarantine.offset < positions.next_offset",
-    )?
-    .query_row([], |row| whole(row, 0))
 }
 
 fn as_of(file: &Connection, topic: &str) -> rusqlite::Result<Vec<PartitionOffset>> {

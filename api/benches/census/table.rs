@@ -1,0 +1,69 @@
+//! The table of a run as Markdown, to be read at the terminal and pasted into a page.
+
+use std::fmt::Write as _;
+
+use crate::record::Record;
+use crate::row::Row;
+
+/// The table, and under it what has to be known to judge it.
+pub(crate) fn markdown(record: &Record) -> String {
+    let mut text = String::from(
+        "\n| case | median (smallest–largest) | limit in the same run | ratio | goal | met | on the disk |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for row in record.rows() {
+        text.push_str(&line(row));
+    }
+    let _ = writeln!(text, "\n{}", record.circumstances());
+    text
+}
+
+fn line(row: &Row) -> String {
+    let figure = &row.figure;
+    let median = number(figure.median());
+    let (least, most) = (number(figure.smallest()), number(figure.largest()));
+    let limit = row.limit.as_ref().map_or_else(
+        || "–".to_owned(),
+        |limit| format!("{} {} ({})", number(limit.samples.median()), row.unit, limit.what),
+    );
+    let ratio = row
+        .ratio()
+        .filter(|_| row.limit.is_some())
+        .map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+    let goal = row.goal.map_or_else(|| "–".to_owned(), |goal| goal.to_string());
+    let met = match row.met() {
+        None => "–",
+        Some(true) => "yes",
+        Some(false) => "no",
+    };
+    format!(
+        "| {} | {median} {} ({least}–{most}) | {limit} | {ratio} | {goal} | {met} | {} |\n",
+        row.what, row.unit, row.durability
+    )
+}
+
+/// Three digits that matter, and thousands told apart.
+fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "?".to_owned();
+    }
+    if value < 100.0 {
+        let decimals = if value < 1.0 {
+            3
+        } else if value < 10.0 {
+            2
+        } else {
+            1
+        };
+        return format!("{value:.decimals$}");
+    }
+    let whole = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

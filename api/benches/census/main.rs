@@ -18,7 +18,7 @@ mod plan;
 mod process;
 mod product;
 mod progress;
-mod record;
+mod results;
 mod row;
 mod table;
 
@@ -32,7 +32,7 @@ use crate::arguments::Arguments;
 use crate::cases::Case;
 use crate::plan::Plan;
 use crate::progress::say;
-use crate::record::Record;
+use crate::results::Results;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -40,18 +40,18 @@ fn main() -> ExitCode {
         return limits::bare_handler::serve();
     }
     let plan = Plan::new(&arguments);
-    let mut record = Record::new(&plan, &arguments.log);
+    let mut results = Results::new(&plan, &arguments.log);
     let mut broken = Vec::new();
     for case in arguments.cases() {
         match run(case, &plan) {
-            Some(rows) => record.add(case, rows),
+            Some(rows) => results.add(case, rows),
             None => broken.push(case.to_string()),
         }
         // After each case: a run that is broken off keeps what it has measured.
-        let file = record.write();
+        let file = results.write();
         say(&format!("written to {}", file.display()));
     }
-    let text = table::markdown(&record);
+    let text = table::markdown(&results);
     let shown = std::io::stdout().write_all(text.as_bytes());
     if !broken.is_empty() {
         say(&format!("could not be measured: {}", broken.join(", ")));

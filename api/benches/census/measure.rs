@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::progress::say;
+
 /// The samples of one figure, one for each repetition.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples(Vec<f64>);
@@ -69,5 +71,22 @@ impl Latencies {
 impl FromIterator<Duration> for Latencies {
     fn from_iter<I: IntoIterator<Item = Duration>>(latencies: I) -> Self {
         Self(latencies.into_iter().collect())
+    }
+}
+
+/// The percentiles of a latency that the table shows, one sample of each for each repetition.
+#[derive(Debug, Default)]
+pub(crate) struct Percentiles {
+    pub(crate) p50: Samples,
+    pub(crate) p99: Samples,
+}
+
+impl Percentiles {
+    /// Adds those of one repetition, and says how they are on the way.
+    pub(crate) fn push(&mut self, what: &str, latencies: &Latencies) {
+        let (p50, p99) = (latencies.percentile_ms(0.5), latencies.percentile_ms(0.99));
+        say(&format!("{what}: p50 {p50:.2} ms, p99 {p99:.2} ms"));
+        self.p50.push(p50);
+        self.p99.push(p99);
     }
 }

@@ -1,7 +1,5 @@
 //! A row of the table: a figure, the limit beside it, and the goal.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::measure::Samples;
@@ -37,13 +35,13 @@ pub(crate) struct Limit {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Goal {
     /// Not less than this.
-    AtLeast(f64),
+    Least(f64),
     /// Not more than this.
-    AtMost(f64),
+    Most(f64),
     /// Not less than this share of the limit.
-    AtLeastOfLimit(f64),
+    LeastOfLimit(f64),
     /// Not more than this multiple of the limit.
-    AtMostOfLimit(f64),
+    MostOfLimit(f64),
 }
 
 impl Row {
@@ -52,7 +50,7 @@ impl Row {
         let figure = self.figure.median();
         match (&self.limit, self.goal) {
             (Some(limit), _) => Some(figure / limit.samples.median()),
-            (None, Some(Goal::AtLeast(bound) | Goal::AtMost(bound))) => Some(figure / bound),
+            (None, Some(Goal::Least(bound) | Goal::Most(bound))) => Some(figure / bound),
             (None, _) => None,
         }
     }
@@ -62,21 +60,22 @@ impl Row {
         let figure = self.figure.median();
         let ratio = self.ratio().unwrap_or(f64::NAN);
         Some(match self.goal? {
-            Goal::AtLeast(bound) => figure >= bound,
-            Goal::AtMost(bound) => figure <= bound,
-            Goal::AtLeastOfLimit(share) => ratio >= share,
-            Goal::AtMostOfLimit(multiple) => ratio <= multiple,
+            Goal::Least(bound) => figure >= bound,
+            Goal::Most(bound) => figure <= bound,
+            Goal::LeastOfLimit(share) => ratio >= share,
+            Goal::MostOfLimit(multiple) => ratio <= multiple,
         })
     }
 }
 
-impl fmt::Display for Goal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Goal {
+    /// The goal in words; `unit` is that of the figure.
+    pub(crate) fn text(self, unit: &str) -> String {
         match self {
-            Self::AtLeast(bound) => write!(f, "≥ {bound}"),
-            Self::AtMost(bound) => write!(f, "≤ {bound}"),
-            Self::AtLeastOfLimit(share) => write!(f, "≥ {share} × limit"),
-            Self::AtMostOfLimit(multiple) => write!(f, "≤ {multiple} × limit"),
+            Self::Least(bound) => format!("≥ {bound} {unit}"),
+            Self::Most(bound) => format!("≤ {bound} {unit}"),
+            Self::LeastOfLimit(share) => format!("≥ {share} × limit"),
+            Self::MostOfLimit(multiple) => format!("≤ {multiple} × limit"),
         }
     }
 }

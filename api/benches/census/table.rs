@@ -2,19 +2,19 @@
 
 use std::fmt::Write as _;
 
-use crate::record::Record;
+use crate::results::Results;
 use crate::row::Row;
 
 /// The table, and under it what has to be known to judge it.
-pub(crate) fn markdown(record: &Record) -> String {
+pub(crate) fn markdown(results: &Results) -> String {
     let mut text = String::from(
         "\n| case | median (smallest–largest) | limit in the same run | ratio | goal | met | on the disk |\n\
          |---|---|---|---|---|---|---|\n",
     );
-    for row in record.rows() {
+    for row in results.rows() {
         text.push_str(&line(row));
     }
-    let _ = writeln!(text, "\n{}", record.circumstances());
+    let _ = writeln!(text, "\n{}", results.circumstances());
     text
 }
 
@@ -30,7 +30,9 @@ fn line(row: &Row) -> String {
         .ratio()
         .filter(|_| row.limit.is_some())
         .map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
-    let goal = row.goal.map_or_else(|| "–".to_owned(), |goal| goal.to_string());
+    let goal = row
+        .goal
+        .map_or_else(|| "–".to_owned(), |goal| goal.text(row.unit));
     let met = match row.met() {
         None => "–",
         Some(true) => "yes",

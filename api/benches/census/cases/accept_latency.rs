@@ -4,10 +4,9 @@
 use super::deployment::Deployment;
 use crate::limits::flush::flush_at_rate;
 use crate::load::submit_at_rate;
-use crate::measure::{Latencies, Samples};
+use crate::measure::{Latencies, Percentiles, Samples};
 use crate::plan::Plan;
 use crate::process::Server;
-use crate::progress::say;
 use crate::row::{Goal, Limit, Row};
 
 /// Submits a second.
@@ -15,9 +14,12 @@ const RATE: u32 = 200;
 
 pub(super) async fn run(plan: &Plan) -> Vec<Row> {
     let requests = plan.pick(4_000, 600);
-    let (mut flushes, mut alone, mut embedded) = (Tails::default(), Tails::default(), Tails::default());
+    let (mut flushes, mut alone, mut embedded) = (
+        Percentiles::default(),
+        Percentiles::default(),
+        Percentiles::default(),
+    );
     for _ in plan.repetitions() {
-        flush_at_rate(&plan.ground, RATE, 100);
         flushes.push("flush", &flush_at_rate(&plan.ground, RATE, requests));
         let deployment = Deployment::brokers_away(plan);
         alone.push("accept", &latencies(&deployment.api, requests).await);
@@ -31,25 +33,9 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         flushes.p99,
         alone.p99,
         embedded.p99,
-        Some(Goal::AtMostOfLimit(2.0)),
+        Some(Goal::MostOfLimit(2.0)),
     );
     tail.into_iter().chain(middle).collect()
-}
-
-/// Both percentiles of each repetition.
-#[derive(Default)]
-struct Tails {
-    p50: Samples,
-    p99: Samples,
-}
-
-impl Tails {
-    fn push(&mut self, what: &str, latencies: &Latencies) {
-        let (p50, p99) = (latencies.percentile_ms(0.5), latencies.percentile_ms(0.99));
-        say(&format!("{what}: p50 {p50:.2} ms, p99 {p99:.2} ms"));
-        self.p50.push(p50);
-        self.p99.push(p99);
-    }
 }
 
 async fn latencies(api: &Server, requests: u64) -> Latencies {

@@ -30,7 +30,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         unit: "jobs/s",
         figure,
         limit: None,
-        goal: Some(Goal::AtLeast(10_000.0)),
+        goal: Some(Goal::Least(10_000.0)),
         durability: "each event in Kafka and each end flushed",
     }]
 }

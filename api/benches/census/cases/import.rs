@@ -43,7 +43,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         unit: "events/s",
         figure,
         limit: Some(limit.clone()),
-        goal: Some(Goal::AtLeastOfLimit(share)),
+        goal: Some(Goal::LeastOfLimit(share)),
         durability,
     };
     vec![

@@ -33,7 +33,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         unit: "MiB",
         figure,
         limit: None,
-        goal: Some(Goal::AtMost(64.0)),
+        goal: Some(Goal::Most(64.0)),
         durability: "accept flushed with its last chunk",
     }]
 }

@@ -36,7 +36,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
             what: format!("{few} queued jobs"),
             samples: with_few,
         }),
-        goal: Some(Goal::AtMostOfLimit(FLAT)),
+        goal: Some(Goal::MostOfLimit(FLAT)),
         durability: "each job flushed before its `202`",
     }]
 }

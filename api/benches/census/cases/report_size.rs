@@ -40,7 +40,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         unit: "ms",
         figure,
         limit: Some(limit.clone()),
-        goal: (size == most).then_some(Goal::AtMostOfLimit(1.2)),
+        goal: (size == most).then_some(Goal::MostOfLimit(1.2)),
         durability: "accept and end flushed",
     };
     measured.into_iter().map(row).collect()

@@ -21,7 +21,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         unit: "ms",
         figure,
         limit: None,
-        goal: Some(Goal::AtMost(200.0)),
+        goal: Some(Goal::Most(200.0)),
         durability: "new files and the job flushed before the `202`",
     }]
 }

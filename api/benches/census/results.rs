@@ -1,4 +1,4 @@
-//! What a run has measured, and under which circumstances; written as JSON.
+//! The results of a run and the circumstances under which they were measured; written as JSON.
 
 use std::path::PathBuf;
 
@@ -12,9 +12,9 @@ use crate::plan::Plan;
 use crate::product;
 use crate::row::Row;
 
-/// A run.
+/// What a run has measured.
 #[derive(Serialize)]
-pub(crate) struct Record {
+pub(crate) struct Results {
     began_at: String,
     form: &'static str,
     repetitions: u16,
@@ -44,7 +44,7 @@ struct Judged {
     row: Row,
 }
 
-impl Record {
+impl Results {
     pub(crate) fn new(plan: &Plan, log_filter: &str) -> Self {
         Self {
             began_at: SystemClock.wall().to_string(),

@@ -21,6 +21,7 @@ mod progress;
 mod results;
 mod row;
 mod table;
+mod usage;
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! The programs under test as processes: started with flags, killed when dropped, and how much memory they hold.
+//! The programs under test as processes: started with flags, killed when dropped.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -105,27 +105,8 @@ impl Server {
         }
     }
 
-    /// Bytes that the process holds in memory now.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        self.memory("VmRSS:")
-    }
-
-    /// The most that it has held so far.
-    pub(crate) fn peak_bytes(&self) -> u64 {
-        self.memory("VmHWM:")
-    }
-
-    fn memory(&self, name: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
-            .expect("Linux tells how a process is");
-        let kib = status.lines().find_map(|line| {
-            line.strip_prefix(name)?
-                .trim()
-                .strip_suffix(" kB")?
-                .parse::<u64>()
-                .ok()
-        });
-        kib.expect("the process runs, so it has memory") * 1024
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 }
 
@@ -147,6 +128,10 @@ impl Workers {
             .spawn()
             .expect("the program starts");
         Self(child)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::measure::Samples;
+use crate::usage::Spent;
 
 /// One measured figure.
 #[derive(Debug, Serialize)]
@@ -17,6 +18,8 @@ pub(crate) struct Row {
     pub(crate) limit: Option<Limit>,
     /// What the figure should be; none for one that stands beside another.
     pub(crate) goal: Option<Goal>,
+    /// Where the time went, for each job or event; empty where that is not the subject.
+    pub(crate) spent: Spent,
     /// What had to be on the disk.
     pub(crate) durability: &'static str,
 }

@@ -14,8 +14,21 @@ pub(crate) fn markdown(results: &Results) -> String {
     for row in results.rows() {
         text.push_str(&line(row));
     }
+    let spent: String = results.rows().filter_map(spent).collect();
+    if !spent.is_empty() {
+        let _ = write!(text, "\nProcessor time for each job or event:\n\n{spent}");
+    }
     let _ = writeln!(text, "\n{}", results.circumstances());
     text
+}
+
+fn spent(row: &Row) -> Option<String> {
+    let programs: Vec<String> = row
+        .spent
+        .medians()
+        .map(|(program, each_us)| format!("`{program}` {} µs", number(each_us)))
+        .collect();
+    (!programs.is_empty()).then(|| format!("- {}: {}\n", row.what, programs.join(", ")))
 }
 
 fn line(row: &Row) -> String {

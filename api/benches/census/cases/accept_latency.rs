@@ -8,6 +8,7 @@ use crate::measure::{Latencies, Percentiles, Samples};
 use crate::plan::Plan;
 use crate::process::Server;
 use crate::row::{Goal, Limit, Row};
+use crate::usage::Spent;
 
 /// Submits a second.
 const RATE: u32 = 200;
@@ -54,6 +55,7 @@ fn rows(share: &str, flush: Samples, alone: Samples, embedded: Samples, goal: Op
         figure,
         limit: Some(limit.clone()),
         goal,
+        spent: Spent::default(),
         durability: "each job flushed before its `202`",
     };
     [

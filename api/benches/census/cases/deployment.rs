@@ -6,6 +6,7 @@ use crate::brokers::Brokers;
 use crate::client::Client;
 use crate::plan::Plan;
 use crate::process::{Flags, Server, Workers};
+use crate::usage::{SpentSoFar, processor_us};
 
 /// An `api` on a fresh data folder, and what runs beside it.
 pub(crate) struct Deployment {
@@ -53,6 +54,16 @@ impl Deployment {
     pub(crate) fn add_workers(&mut self, plan: &Plan, processes: usize) {
         let started = (0..processes).map(|_| Workers::start(&plan.programs, &self.flags));
         self.workers.extend(started);
+    }
+
+    /// Processor time that each program has spent so far.
+    pub(crate) fn spent(&self) -> SpentSoFar {
+        let workers = self.workers.iter().map(|workers| processor_us(workers.pid()));
+        let mut spent = SpentSoFar::from([("api", processor_us(self.api.pid()))]);
+        if !self.workers.is_empty() {
+            spent.insert("workers", workers.sum());
+        }
+        spent
     }
 
     pub(crate) async fn client(&self) -> Client {

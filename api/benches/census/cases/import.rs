@@ -14,18 +14,20 @@ use crate::measure::Samples;
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::row::{Goal, Limit, Row};
+use crate::usage::Spent;
 
 pub(super) async fn run(plan: &Plan) -> Vec<Row> {
     let brokers = Brokers::start(&plan.ground);
     let tools = KafkaTools::of(&brokers);
     let record_bytes = events::record_bytes();
     let events: u64 = plan.pick(1_000_000, 100_000);
-    import(plan, &brokers, events / 10).await;
+    import(plan, &brokers, events / 10, &mut Spent::default()).await;
+    let mut spent = Spent::default();
     let (mut producer, mut published, mut counted) =
         (Samples::default(), Samples::default(), Samples::default());
     for _ in plan.repetitions() {
         let limit = tools.producer_rate(events, record_bytes);
-        let rates = import(plan, &brokers, events).await;
+        let rates = import(plan, &brokers, events, &mut spent).await;
         say(&format!(
             "events/s: published {:.0}, counted {:.0}, Kafka's own producer {limit:.0}",
             rates.published, rates.counted
@@ -38,12 +40,13 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         what: format!("`ProducerPerformance`, records of {record_bytes} bytes"),
         samples: producer,
     };
-    let row = |until: &str, figure, share, durability| Row {
+    let row = |until: &str, figure, share, spent, durability| Row {
         what: format!("import of {events} NDJSON events, first byte → all {until}"),
         unit: "events/s",
         figure,
         limit: Some(limit.clone()),
         goal: Some(Goal::LeastOfLimit(share)),
+        spent,
         durability,
     };
     vec![
@@ -51,9 +54,16 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
             "published",
             published,
             0.7,
+            Spent::default(),
             "accept, events in Kafka and end flushed",
         ),
-        row("counted", counted, 0.5, "the same; counts can be folded again"),
+        row(
+            "counted",
+            counted,
+            0.5,
+            spent,
+            "the same; counts can be folded again",
+        ),
     ]
 }
 
@@ -63,7 +73,7 @@ struct Rates {
     counted: f64,
 }
 
-async fn import(plan: &Plan, brokers: &Brokers, events: u64) -> Rates {
+async fn import(plan: &Plan, brokers: &Brokers, events: u64, spent: &mut Spent) -> Rates {
     let deployment = Deployment::over(brokers, plan).with_workers(plan, 2);
     let mut client = deployment.client().await;
     // The whole way once: workers that are still connecting are not what is measured.
@@ -71,6 +81,7 @@ async fn import(plan: &Plan, brokers: &Brokers, events: u64) -> Rates {
     client.succeeded(&first).await;
     // Made before, so that the client only sends.
     let blocks: Vec<Bytes> = events::ndjson(0..events).collect();
+    let before = deployment.spent();
     let began = Instant::now();
     let id = client.imported(blocks.into_iter()).await;
     client.succeeded(&id).await;
@@ -78,6 +89,7 @@ async fn import(plan: &Plan, brokers: &Brokers, events: u64) -> Rates {
     let report = client.asked_for_report(&json!({"group_by": "country"})).await;
     let report = client.succeeded(&report).await;
     let counted = began.elapsed();
+    spent.push(&before, &deployment.spent(), events);
     assert_eq!(
         report["report"]["events"],
         events + 1,

@@ -6,6 +6,7 @@ use crate::measure::Samples;
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::row::{Goal, Row};
+use crate::usage::{Spent, peak_bytes};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -21,7 +22,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
             sent <= body_bytes
         });
         client.imported(blocks).await;
-        let peak = deployment.api.peak_bytes() as f64 / MIB as f64;
+        let peak = peak_bytes(deployment.api.pid()) as f64 / MIB as f64;
         say(&format!(
             "import of {} MiB: {peak:.1} MiB resident",
             body_bytes / MIB
@@ -34,6 +35,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         figure,
         limit: None,
         goal: Some(Goal::Most(64.0)),
+        spent: Spent::default(),
         durability: "accept flushed with its last chunk",
     }]
 }

@@ -7,6 +7,7 @@ use crate::measure::Samples;
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::row::{Goal, Limit, Row};
+use crate::usage::{Spent, resident_bytes};
 
 /// What counts as flat: an allocator is not a straight line.
 const FLAT: f64 = 1.1;
@@ -19,9 +20,9 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         let deployment = Deployment::over(&brokers, plan);
         let api = &deployment.api;
         submit_jobs(api.address, few).await;
-        let before = mib(api.resident_bytes());
+        let before = mib(resident_bytes(api.pid()));
         submit_jobs(api.address, many - few).await;
-        let after = mib(api.resident_bytes());
+        let after = mib(resident_bytes(api.pid()));
         say(&format!(
             "resident: {before:.1} MiB with {few} queued jobs, {after:.1} MiB with {many}"
         ));
@@ -37,6 +38,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
             samples: with_few,
         }),
         goal: Some(Goal::MostOfLimit(FLAT)),
+        spent: Spent::default(),
         durability: "each job flushed before its `202`",
     }]
 }

@@ -12,6 +12,7 @@ use crate::limits::flush::flush_at_rate;
 use crate::measure::{Latencies, Percentiles};
 use crate::plan::Plan;
 use crate::row::{Goal, Limit, Row};
+use crate::usage::Spent;
 
 /// What went before has come to rest.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -42,6 +43,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
             samples: flush,
         }),
         goal,
+        spent: Spent::default(),
         durability: "accepts, event in Kafka and ends flushed",
     };
     vec![

@@ -12,6 +12,7 @@ use crate::measure::{Latencies, Samples};
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::row::{Goal, Limit, Row};
+use crate::usage::Spent;
 
 pub(super) async fn run(plan: &Plan) -> Vec<Row> {
     let sizes: &[u64] = plan.pick(
@@ -41,6 +42,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         figure,
         limit: Some(limit.clone()),
         goal: (size == most).then_some(Goal::MostOfLimit(1.2)),
+        spent: Spent::default(),
         durability: "accept and end flushed",
     };
     measured.into_iter().map(row).collect()

@@ -8,6 +8,7 @@ use crate::measure::Samples;
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::row::{Goal, Row};
+use crate::usage::Spent;
 
 pub(super) async fn run(plan: &Plan) -> Vec<Row> {
     first_accept_ms(plan).await;
@@ -22,6 +23,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         figure,
         limit: None,
         goal: Some(Goal::Most(200.0)),
+        spent: Spent::default(),
         durability: "new files and the job flushed before the `202`",
     }]
 }

@@ -10,6 +10,7 @@ use crate::limits::flush::flush_at_rate;
 use crate::measure::{Latencies, Percentiles};
 use crate::plan::Plan;
 use crate::row::{Goal, Limit, Row};
+use crate::usage::Spent;
 
 /// What went before has come to rest.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -36,6 +37,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
             samples: flush,
         }),
         goal,
+        spent: Spent::default(),
         durability: "accept, event in Kafka and end flushed",
     };
     vec![

@@ -10,7 +10,7 @@ use poem::{Route, Server as PoemServer};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi, OpenApiService};
 use shared::adapters::system::SystemClock;
-use shared::job::{JobId, JobRequest, JobState, JobView, Progress, SubmitOrigin, SubmitRequest};
+use shared::job::{JobId, JobRequest, JobState, JobView, Labels, Progress, SubmitOrigin, SubmitRequest};
 use shared::ports::Clock as _;
 
 use crate::process::Server;
@@ -63,6 +63,7 @@ impl BareApi {
             state: JobState::Queued,
             revision: 1,
             retry_of: None,
+            labels: Labels::default(),
             created_at: SystemClock.wall(),
             started_at: None,
             ended_at: None,

@@ -11,12 +11,27 @@ use crate::events;
 /// Connections that send at a time.
 pub(crate) const CONNECTIONS: usize = 64;
 
-/// Submits one event after another for `time`; returns the accepted jobs per second.
-pub(crate) async fn submit_for(address: SocketAddr, time: Duration) -> f64 {
-    let end = Instant::now() + time;
+/// What was accepted in some time.
+pub(crate) struct Flow {
+    pub(crate) jobs: u64,
+    time: Duration,
+}
+
+impl Flow {
+    pub(crate) fn jobs_per_s(&self) -> f64 {
+        self.jobs as f64 / self.time.as_secs_f64()
+    }
+}
+
+/// Submits one event after another for `time`.
+pub(crate) async fn submit_for(address: SocketAddr, time: Duration) -> Flow {
     let began = Instant::now();
-    let accepted = submit_while(address, move |_| Instant::now() < end).await;
-    accepted as f64 / began.elapsed().as_secs_f64()
+    let end = began + time;
+    let jobs = submit_while(address, move |_| Instant::now() < end).await;
+    Flow {
+        jobs,
+        time: began.elapsed(),
+    }
 }
 
 /// Submits so many jobs of one event each, each of another user.

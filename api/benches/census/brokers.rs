@@ -1,8 +1,8 @@
 //! RabbitMQ and Kafka of one case: real ones on ports of their own, with their data on the disk that is measured.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -17,6 +17,8 @@ pub(crate) struct Brokers {
     /// Kafka's address.
     pub(crate) kafka: String,
     script: Child,
+    // It says more than is wanted here, and would end if nobody could read it.
+    _said: Lines<BufReader<ChildStdout>>,
     // Dropped after the script has ended.
     _data: TempDir,
 }
@@ -34,10 +36,13 @@ impl Brokers {
             .spawn()
             .expect("`.ci/brokers` can be run");
         let stdout = script.stdout.take().expect("its stdout is a pipe");
+        let mut said = BufReader::new(stdout).lines();
         let (mut rabbitmq_url, mut kafka) = (None, None);
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         while rabbitmq_url.is_none() || kafka.is_none() {
-            let line = lines.next().expect("`.ci/brokers attached` says why it ended");
+            let line = said
+                .next()
+                .and_then(Result::ok)
+                .expect("`.ci/brokers attached` says on stderr why it ended");
             match line.split_once('=') {
                 Some(("CENSUS_RABBITMQ_URL", value)) => rabbitmq_url = Some(value.to_owned()),
                 Some(("CENSUS_KAFKA_BROKERS", value)) => kafka = Some(value.to_owned()),
@@ -48,6 +53,7 @@ impl Brokers {
             rabbitmq_url: rabbitmq_url.expect("the loop ends when it is known"),
             kafka: kafka.expect("the loop ends when it is known"),
             script,
+            _said: said,
             _data: data,
         }
     }

@@ -26,7 +26,7 @@ fn spent(row: &Row) -> Option<String> {
     let programs: Vec<String> = row
         .spent
         .medians()
-        .map(|(program, each_us)| format!("`{program}` {} µs", number(each_us)))
+        .map(|(program, each_us)| format!("{program} {} µs", number(each_us)))
         .collect();
     (!programs.is_empty()).then(|| format!("- {}: {}\n", row.what, programs.join(", ")))
 }

@@ -66,6 +66,11 @@ impl Spent {
         }
     }
 
+    /// Adds what was measured beside it.
+    pub(crate) fn beside(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// By program, each its median.
     pub(crate) fn medians(&self) -> impl Iterator<Item = (&'static str, f64)> {
         self.0

@@ -5,33 +5,30 @@ use std::time::Duration;
 
 use super::deployment::Deployment;
 use crate::limits::bare_handler;
-use crate::load::{CONNECTIONS, Flow, submit_for};
+use crate::load::{CONNECTIONS, submit_for};
 use crate::measure::Samples;
 use crate::plan::Plan;
 use crate::process::Server;
 use crate::progress::say;
 use crate::row::{Goal, Limit, Row};
-use crate::usage::Spent;
+use crate::usage::{Spent, SpentSoFar, processor_us};
 
 pub(super) async fn run(plan: &Plan) -> Vec<Row> {
-    let (mut bare, mut alone, mut embedded) = (Samples::default(), Figure::default(), Figure::default());
+    let (mut bare, mut alone, mut embedded) = (Figure::default(), Figure::default(), Figure::default());
     for _ in plan.repetitions() {
         let handler = bare_handler::start();
-        warm_up(plan, &handler).await;
-        let limit = load(plan, &handler).await.jobs_per_s();
+        bare.measure("bare handler", plan, &handler).await;
         drop(handler);
-        say(&format!("a handler that stores nothing: {limit:.0} jobs/s"));
-        bare.push(limit);
-        alone
-            .measure("`brokers`", plan, Deployment::brokers_away(plan))
-            .await;
-        embedded
-            .measure("`embedded`", plan, Deployment::embedded(plan))
-            .await;
+        let deployment = Deployment::brokers_away(plan);
+        alone.measure("api", plan, &deployment.api).await;
+        drop(deployment);
+        let deployment = Deployment::embedded(plan);
+        embedded.measure("api, embedded", plan, &deployment.api).await;
     }
+    alone.spent.beside(bare.spent);
     let limit = Limit {
         what: "a handler that stores nothing".to_owned(),
-        samples: bare,
+        samples: bare.rate,
     };
     let row = |what: &str, figure: Figure, goal| Row {
         what: format!("accept, {CONNECTIONS} connections, {what}"),
@@ -48,7 +45,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
     ]
 }
 
-/// The rate of accepts in one profile, and where the time went.
+/// The rate of one server, and where the time went.
 #[derive(Default)]
 struct Figure {
     rate: Samples,
@@ -56,20 +53,13 @@ struct Figure {
 }
 
 impl Figure {
-    async fn measure(&mut self, profile: &str, plan: &Plan, deployment: Deployment) {
-        warm_up(plan, &deployment.api).await;
-        let before = deployment.spent();
-        let flow = load(plan, &deployment.api).await;
-        self.spent.push(&before, &deployment.spent(), flow.jobs);
-        say(&format!("{profile}: {:.0} jobs/s", flow.jobs_per_s()));
+    async fn measure(&mut self, name: &'static str, plan: &Plan, server: &Server) {
+        submit_for(server.address, Duration::from_secs(plan.pick(3, 1))).await;
+        let before = SpentSoFar::from([(name, processor_us(server.pid()))]);
+        let flow = submit_for(server.address, Duration::from_secs(plan.pick(10, 2))).await;
+        let after = SpentSoFar::from([(name, processor_us(server.pid()))]);
+        self.spent.push(&before, &after, flow.jobs);
+        say(&format!("{name}: {:.0} jobs/s", flow.jobs_per_s()));
         self.rate.push(flow.jobs_per_s());
     }
-}
-
-async fn warm_up(plan: &Plan, server: &Server) {
-    submit_for(server.address, Duration::from_secs(plan.pick(3, 1))).await;
-}
-
-async fn load(plan: &Plan, server: &Server) -> Flow {
-    submit_for(server.address, Duration::from_secs(plan.pick(10, 2))).await
 }

@@ -3,5 +3,5 @@
 mod closed;
 mod open;
 
-pub(crate) use closed::{CONNECTIONS, Flow, submit_for, submit_jobs};
+pub(crate) use closed::{CONNECTIONS, submit_for, submit_jobs};
 pub(crate) use open::submit_at_rate;

@@ -28,6 +28,14 @@ workers *flags:
 test *flags:
     cargo test --workspace {{ flags }}
 
+# Measures every case, each beside its limit; names of cases as arguments choose among them.
+bench *flags:
+    cargo bench -p api -- {{ flags }}
+
+# A look at every case within minutes.
+bench-short *flags:
+    cargo bench -p api -- --short {{ flags }}
+
 # Everything that must hold before a change lands.
 check:
     .ci/run

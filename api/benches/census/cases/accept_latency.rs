@@ -1,0 +1,65 @@
+//! Latency of a durable accept when submits come 200 times a second whatever happens, beside a single flush of the
+//! same disk at the same pace.
+
+use super::deployment::Deployment;
+use crate::limits::flush::flush_at_rate;
+use crate::load::submit_at_rate;
+use crate::measure::{Latencies, Percentiles, Samples};
+use crate::plan::Plan;
+use crate::process::Server;
+use crate::row::{Goal, Limit, Row};
+use crate::usage::Spent;
+
+/// Submits a second.
+const RATE: u32 = 200;
+
+pub(super) async fn run(plan: &Plan) -> Vec<Row> {
+    let requests = plan.pick(4_000, 600);
+    let (mut flushes, mut alone, mut embedded) = (
+        Percentiles::default(),
+        Percentiles::default(),
+        Percentiles::default(),
+    );
+    for _ in plan.repetitions() {
+        flushes.push("flush", &flush_at_rate(&plan.ground, RATE, requests));
+        let deployment = Deployment::brokers_away(plan);
+        alone.push("accept", &latencies(&deployment.api, requests).await);
+        drop(deployment);
+        let deployment = Deployment::embedded(plan);
+        embedded.push("accept, embedded", &latencies(&deployment.api, requests).await);
+    }
+    let middle = rows("p50", flushes.p50, alone.p50, embedded.p50, None);
+    let tail = rows(
+        "p99",
+        flushes.p99,
+        alone.p99,
+        embedded.p99,
+        Some(Goal::MostOfLimit(2.0)),
+    );
+    tail.into_iter().chain(middle).collect()
+}
+
+async fn latencies(api: &Server, requests: u64) -> Latencies {
+    submit_at_rate(api.address, RATE, u64::from(RATE)).await;
+    submit_at_rate(api.address, RATE, requests).await
+}
+
+fn rows(share: &str, flush: Samples, alone: Samples, embedded: Samples, goal: Option<Goal>) -> [Row; 2] {
+    let limit = Limit {
+        what: format!("one flush, {share}"),
+        samples: flush,
+    };
+    let row = |profile: &str, figure, goal| Row {
+        what: format!("accept at {RATE}/s, {share}, {profile}"),
+        unit: "ms",
+        figure,
+        limit: Some(limit.clone()),
+        goal,
+        spent: Spent::default(),
+        durability: "each job flushed before its `202`",
+    };
+    [
+        row("`brokers`, RabbitMQ away", alone, goal),
+        row("`embedded`, jobs done beside it", embedded, None),
+    ]
+}

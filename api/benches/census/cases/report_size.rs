@@ -1,0 +1,85 @@
+//! A report over ever more events, all at the same thousand places: what it costs must not grow with history. The
+//! projection is filled through the public door: one embedded process, imports of NDJSON, each event of another user.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::deployment::Deployment;
+use crate::client::Client;
+use crate::events;
+use crate::measure::{Latencies, Samples};
+use crate::plan::Plan;
+use crate::progress::say;
+use crate::row::{Goal, Limit, Row};
+use crate::usage::Spent;
+
+pub(super) async fn run(plan: &Plan) -> Vec<Row> {
+    let sizes: &[u64] = plan.pick(
+        &[10_000, 100_000, 1_000_000, 10_000_000][..],
+        &[10_000, 100_000, 300_000][..],
+    );
+    let deployment = Deployment::embedded(plan);
+    let mut client = deployment.client().await;
+    let mut measured = Vec::new();
+    let mut filled = 0;
+    for size in sizes {
+        say(&format!("filling the projection up to {size} events"));
+        let id = client.imported(events::ndjson(filled..*size)).await;
+        client.succeeded(&id).await;
+        filled = *size;
+        measured.push((*size, reports(plan, &mut client, *size).await));
+    }
+    let (least, smallest) = measured.remove(0);
+    let limit = Limit {
+        what: format!("{least} events"),
+        samples: smallest,
+    };
+    let most = filled;
+    let row = |(size, figure): (u64, Samples)| Row {
+        what: format!("report by city over {size} events, p50"),
+        unit: "ms",
+        figure,
+        limit: Some(limit.clone()),
+        goal: (size == most).then_some(Goal::MostOfLimit(1.2)),
+        spent: Spent::default(),
+        durability: "accept and end flushed",
+    };
+    measured.into_iter().map(row).collect()
+}
+
+/// The p50 of fresh reports, one sample for each repetition.
+async fn reports(plan: &Plan, client: &mut Client, events: u64) -> Samples {
+    let asked = plan.pick(100, 20);
+    // Until the last event is counted, and the files are as warm as they get.
+    repetition(client, events, asked).await;
+    let mut p50 = Samples::default();
+    for _ in plan.repetitions() {
+        p50.push(repetition(client, events, asked).await.percentile_ms(0.5));
+    }
+    say(&format!(
+        "report over {events} events: p50 {:.2} ms",
+        p50.median()
+    ));
+    p50
+}
+
+async fn repetition(client: &mut Client, events: u64, asked: u64) -> Latencies {
+    let mut latencies = Latencies::default();
+    for _ in 0..asked {
+        let began = Instant::now();
+        let id = client.asked_for_report(&json!({})).await;
+        let job = client.succeeded(&id).await;
+        latencies.push(began.elapsed());
+        assert_eq!(
+            job["report"]["events"], events,
+            "a report counts every event once"
+        );
+        assert_eq!(
+            job["report"]["rows_total"],
+            events::PLACES,
+            "every place is in it"
+        );
+    }
+    latencies
+}

@@ -69,6 +69,7 @@ pub async fn a_verdict_that_comes_twice_is_harmless(subject: &dyn QueueUnderTest
     send_all(&*queue, QUEUE, &sent).await;
     let mut consumer = queue.consume(QUEUE, 1).await;
     let first = take(&mut *consumer, 1).await;
+    let connections = *queue.connections().borrow();
     let again = first
         .iter()
         .map(|delivery| twin(delivery, delivery.connection))
@@ -78,6 +79,12 @@ pub async fn a_verdict_that_comes_twice_is_harmless(subject: &dyn QueueUnderTest
     consumer.acknowledge(again).await;
     seen.append(&mut delivered(&take(&mut *consumer, 1).await));
     assert_eq!(seen, tasks(&sent));
+    assert_quiet(&mut *consumer).await;
+    assert_eq!(
+        *queue.connections().borrow(),
+        connections,
+        "no connection was lost"
+    );
 }
 
 /// A tag means something only on the connection that it came over.

@@ -99,7 +99,7 @@ impl Duty for Asker {
                 recv(self.missing) -> missing => match missing {
                     Ok(()) => {
                         tracing::warn!("a queue of rabbitmq has gone and is declared again");
-                        self.topology.declare(&session.channel)?;
+                        self.topology.declare_queues(&session.channel)?;
                     }
                     Err(_) => return Ok(()),
                 },

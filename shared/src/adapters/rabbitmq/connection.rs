@@ -113,7 +113,7 @@ impl<D: Duty> Link<D> {
 
     fn connect_and_serve(&mut self, link: u64, connected: &mut Option<Instant>) -> Result<(), LinkFault> {
         let mut session = Session::open(self.address.as_ref().map_err(|fault| *fault)?)?;
-        let served = self.topology.declare(&session.channel).and_then(|()| {
+        let served = self.topology.declare(&mut session).and_then(|()| {
             session.number = self.health.up(link);
             *connected = Some(Instant::now());
             tracing::info!(
@@ -180,6 +180,13 @@ impl Session {
             connection,
             socket,
         })
+    }
+
+    /// A channel for what the server may refuse.
+    pub(super) fn another_channel(&mut self) -> Result<Channel, LinkFault> {
+        self.connection
+            .open_channel(None)
+            .map_err(LinkFault::refused("opening a channel"))
     }
 
     /// Messages that wait in a queue. A refusal closes the channel.

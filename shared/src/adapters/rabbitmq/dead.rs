@@ -47,9 +47,9 @@ impl RabbitDeadQueue {
         let (address, topology) = (self.address.clone(), self.topology.clone());
         let (answer, answered) = oneshot::channel();
         let work = move || {
-            let session = Session::open(&address?)?;
+            let mut session = Session::open(&address?)?;
             let done = topology
-                .declare(&session.channel)
+                .declare(&mut session)
                 .and_then(|()| work(&session, &topology));
             session.close(done)
         };

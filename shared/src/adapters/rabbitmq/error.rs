@@ -73,6 +73,22 @@ impl LinkFault {
         }
     }
 
+    /// What was to be declared is there with other arguments (406, precondition failed).
+    pub(super) fn is_other_arguments(&self) -> bool {
+        match self {
+            Self::Refused { source, .. } => {
+                matches!(**source, amiquip::Error::ServerClosedChannel { code: 406, .. })
+            }
+            Self::Address { .. }
+            | Self::Unreachable { .. }
+            | Self::Thread { .. }
+            | Self::Lost
+            | Self::Cancelled
+            | Self::Blocked
+            | Self::Unconfirmed => false,
+        }
+    }
+
     /// The whole chain in one line.
     pub(super) fn chain(&self) -> String {
         let mut text = self.to_string();

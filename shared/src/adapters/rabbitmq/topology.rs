@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use amiquip::{AmqpValue, Channel, ExchangeDeclareOptions, ExchangeType, FieldTable, QueueDeclareOptions};
 
+use super::connection::Session;
 use super::error::LinkFault;
 use crate::job::QueueName;
 
@@ -43,8 +44,31 @@ impl Topology {
     }
 
     /// Declares everything. Only durable quorum queues: RabbitMQ 4 knows no others that outlive a connection.
-    pub(super) fn declare(&self, channel: &Channel) -> Result<(), LinkFault> {
+    pub(super) fn declare(&self, session: &mut Session) -> Result<(), LinkFault> {
         let _alone = self.declaring.lock().unwrap_or_else(PoisonError::into_inner);
+        // On a channel that a refusal may close.
+        match self.declare_dead(&session.another_channel()?) {
+            Err(fault) if fault.is_other_arguments() => tracing::warn!(
+                queue = self.dead(),
+                "the dead queue was declared by another version and is used as it is; delete it to have it made anew"
+            ),
+            declared => declared?,
+        }
+        self.declare_queues(&session.channel)
+    }
+
+    /// The queues of the roles, which may have gone while the connection stayed.
+    pub(super) fn declare_queues(&self, channel: &Channel) -> Result<(), LinkFault> {
+        for queue in QueueName::ALL {
+            let dead_letters = [("x-dead-letter-exchange", AmqpValue::LongString(self.dead()))];
+            channel
+                .queue_declare(self.queue(queue), quorum(dead_letters))
+                .map_err(LinkFault::refused("declaring a queue"))?;
+        }
+        Ok(())
+    }
+
+    fn declare_dead(&self, channel: &Channel) -> Result<(), LinkFault> {
         let dead = self.dead();
         let durable = ExchangeDeclareOptions {
             durable: true,
@@ -63,12 +87,6 @@ impl Topology {
         channel
             .queue_bind(&dead, &dead, "", FieldTable::new())
             .map_err(LinkFault::refused("binding the dead queue"))?;
-        for queue in QueueName::ALL {
-            let dead_letters = [("x-dead-letter-exchange", AmqpValue::LongString(dead.clone()))];
-            channel
-                .queue_declare(self.queue(queue), quorum(dead_letters))
-                .map_err(LinkFault::refused("declaring a queue"))?;
-        }
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What no worker could read: shown in the health, looked at, sent again, thrown away.
 
-use amiquip::{AmqpProperties, Publish};
+use amiquip::{AmqpProperties, AmqpValue, FieldTable, Publish, QueueDeclareOptions};
 use shared::adapters::rabbitmq::{RabbitDeadQueue, RabbitQueue};
 use shared::ports::{DeadQueue, JobQueue, QueueError};
 use shared::testing::brokers::Brokers;
@@ -84,6 +84,35 @@ async fn p19_what_is_a_wakeup_is_sent_again_and_the_rest_is_kept() {
     assert_eq!(within("the end", dead.discard()).await.unwrap(), 1);
     assert_eq!(within("the list", dead.list(9)).await.unwrap().total, 0);
     until(&queue, "no dead", |health| health.up && health.detail.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_queue_of_another_version_is_used_as_it_is() {
+    let rabbit = rabbit();
+    let older = QueueDeclareOptions {
+        durable: true,
+        arguments: FieldTable::from([
+            (
+                "x-queue-type".to_owned(),
+                AmqpValue::LongString("quorum".to_owned()),
+            ),
+            ("x-max-length".to_owned(), AmqpValue::LongInt(7)),
+        ]),
+        ..QueueDeclareOptions::default()
+    };
+    rabbit.raw(|channel| {
+        channel
+            .queue_declare(rabbit.topology().dead(), older.clone())
+            .expect("RabbitMQ answers");
+    });
+    let queue = rabbit.connect();
+    until_up(&queue, true).await;
+    let sent = wakeups(2);
+    send_all(&queue, QUEUE, &sent).await;
+    let mut consumer = queue.consume(QUEUE, 20).await;
+    assert_eq!(delivered(&take(&mut *consumer, 2).await), tasks(&sent));
+    let list = within("the list", dead_queue(&rabbit).list(1)).await.unwrap();
+    assert_eq!(list.total, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

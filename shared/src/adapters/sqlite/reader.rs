@@ -97,17 +97,25 @@ impl Reader {
         T: Send + 'static,
         E: From<ReadError> + Send + 'static,
     {
-        let pool = match &self.way {
-            Way::Pool(pool) => pool,
+        match &self.way {
+            Way::Pool(pool) => read_pooled(pool, read).await,
             #[cfg(feature = "testing")]
-            Way::Memory(file) => return file.read(read).await,
-        };
-        let connection = pool.get().await.map_err(ReadError::from)?;
-        let result = connection
-            .interact(move |connection| in_snapshot(connection, read))
-            .await;
-        result.unwrap_or_else(|fault| Err(ReadError::BrokenOff(fault.to_string()).into()))
+            Way::Memory(file) => file.read(read).await,
+        }
     }
+}
+
+async fn read_pooled<T, E, F>(pool: &Pool, read: F) -> Result<T, E>
+where
+    F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<ReadError> + Send + 'static,
+{
+    let connection = pool.get().await.map_err(ReadError::from)?;
+    let result = connection
+        .interact(move |connection| in_snapshot(connection, read))
+        .await;
+    result.unwrap_or_else(|fault| Err(ReadError::BrokenOff(fault.to_string()).into()))
 }
 
 /// Runs `read` in one read transaction.

@@ -10,6 +10,7 @@ mod http;
 mod jobs;
 mod keys;
 mod operate;
+mod overload;
 mod process;
 mod refusals;
 mod removal;

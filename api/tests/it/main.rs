@@ -3,6 +3,7 @@
 mod answer;
 mod brokers;
 mod census;
+mod chaos;
 mod crash;
 mod fault_points;
 mod first_minute;

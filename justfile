@@ -28,6 +28,10 @@ workers *flags:
 test *flags:
     cargo test --workspace {{ flags }}
 
+# Lets it storm: faults of all kinds against real processes and brokers, and one checker in the end. Replays CENSUS_CHAOS_SEED.
+chaos minutes="10":
+    CENSUS_CHAOS_MINUTES={{ minutes }} cargo test -p api -p workers --test it chaos::a_storm -- --nocapture
+
 # Measures every case, each beside its limit; names of cases as arguments choose among them.
 bench *flags:
     cargo bench -p api -- {{ flags }}

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::faults::{self, Step};
 use crate::job::{Backoff, QueueName};
 use crate::ports::{DispatchStore, DueTask, JobQueue, QueueError, StoreError};
 use crate::wire::Wakeup;
@@ -161,6 +162,7 @@ impl Dispatcher {
                 .collect();
             let sent = wakeups.len();
             let confirmed = self.queue.send(queue, wakeups).await?;
+            faults::reach(Step::DispatchAfterSend);
             let marks: Vec<DueTask> = due
                 .into_iter()
                 .zip(confirmed)

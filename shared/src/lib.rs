@@ -7,6 +7,7 @@ mod chance;
 pub mod config;
 pub mod dispatch;
 pub mod event;
+pub mod faults;
 pub mod job;
 pub mod mutant;
 pub mod place;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::dispatch::DispatchHandle;
+use shared::faults::{self, Step};
 use shared::job::{Backoff, Lease};
 use shared::ports::{AttemptStore, Finished, Outcome, ParkCondition, Parked, StoreError};
 
@@ -50,6 +51,7 @@ impl Completer {
             self.dispatch.nudge(queue);
         }
         if let (Some(bound), Some(_)) = (parked_for_log, finished.task) {
+            faults::reach(Step::ParkBeforeLook);
             // P22: the projector may have passed the bound between the look and the park.
             self.waker.wake_if_reached(lease.task, &bound).await;
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shared::faults::{self, Step};
 use shared::job::{Backoff, QueueName, Role, TaskRef, WorkerId};
 use shared::mutant::{self, Mutant};
 use shared::ports::{AttemptStore, Claimed, Deliveries, Delivery, JobQueue, StoreError};
@@ -106,6 +107,7 @@ impl Consumer {
                 tracing::warn!(queue = %self.queue, fault, "a message is no wake-up and goes to the dead queue");
                 metrics::counter!("census_deliveries_total", "outcome" => "rejected").increment(1);
                 deliveries.reject(delivery).await;
+                faults::reach(Step::ConsumeAfterReject);
             } else {
                 readable.push(delivery);
             }
@@ -126,6 +128,7 @@ impl Consumer {
         metrics::counter!("census_deliveries_total", "outcome" => "claimed").increment(claimed.len() as u64);
         metrics::counter!("census_deliveries_total", "outcome" => "stale").increment(stale);
         deliveries.acknowledge(readable).await;
+        faults::reach(Step::ClaimAfterAcknowledge);
         Some(claimed)
     }
 

@@ -1,9 +1,10 @@
 //! All services of one worker process, in terms of ports.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::job::{Backoff, QueueName, Role};
-use shared::ports::Attendance;
+use shared::ports::{Attendance, ProjectionError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +32,7 @@ impl Crew {
         let Self { ports, settings } = self;
         if settings.embedded {
             void_leases(&ports, &shutdown).await;
+            void_projectors_lease(&ports, settings.lease).await;
         }
         // P13: let go only by a clean stop.
         let _present = attend(&ports, &settings).await;
@@ -117,5 +119,24 @@ async fn void_leases(ports: &CrewPorts, shutdown: &CancellationToken) {
                 }
             }
         }
+    }
+}
+
+/// P10: the projector's lease stands in another file. It is taken in the name of the last run, and given back; where
+/// that fails, it is left to lapse.
+async fn void_projectors_lease(ports: &CrewPorts, ttl: Duration) {
+    let voided = async {
+        if let Some(last) = ports.projection.projector().await?
+            && let Some(lease) = ports.projection.hold_projector(&last, ttl).await?
+        {
+            ports.projection.release_projector(lease).await?;
+        }
+        Ok::<_, ProjectionError>(())
+    };
+    if let Err(error) = voided.await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the projector's lease of the last run is left to lapse"
+        );
     }
 }

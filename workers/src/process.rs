@@ -14,6 +14,7 @@ use crate::app_error::AppError;
 /// # Errors
 /// [`AppError`].
 pub fn start_process(config: &Config, warnings: &[String]) -> Result<Metrics, AppError> {
+    shared::faults::arm();
     start_logs(&config.log)?;
     for warning in warnings {
         tracing::warn!("{warning}");

@@ -9,8 +9,12 @@ use shared::testing::brokers::Brokers;
 use crate::census::{BOUND, Census, Workers, data_folder};
 
 pub(crate) fn flags(data: &Path) -> Vec<String> {
+    flags_of(data, &Brokers::get().unique_prefix())
+}
+
+/// Flags of processes over the shared brokers, whose queues and topic have this name.
+pub(crate) fn flags_of(data: &Path, name: &str) -> Vec<String> {
     let brokers = Brokers::get();
-    let name = brokers.unique_prefix();
     // Names of their own, in a file: two tests must not read each other's events.
     let file = data.join("census.toml");
     let text = format!("rabbitmq_prefix = \"{name}\"\nkafka_topic = \"{name}\"\nlease = \"3s\"\n");

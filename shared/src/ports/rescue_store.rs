@@ -34,7 +34,7 @@ pub trait RescueStore: Send + Sync {
     /// Any fault of the store.
     async fn rescue_lapsed(&self, limit: usize) -> Result<Rescued, StoreError>;
 
-    /// Voids every lease: in `embedded` no holder survives the process (P10).
+    /// Voids every lease, the rescuer's own too: in `embedded` no holder survives the process (P10).
     ///
     /// # Errors
     /// Any fault of the store.

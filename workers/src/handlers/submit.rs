@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use shared::faults::{self, Step};
 use shared::job::{JobId, Receipt};
 use shared::mutant::{self, Mutant};
 use shared::ports::{
@@ -100,6 +101,7 @@ impl SubmitHandler {
         let started = Instant::now();
         let (records, ids) = records(claimed.root, claimed.trace, chunk)?;
         let deliveries = self.log.publish(records).await;
+        faults::reach(Step::PublishAfterAppend);
         metrics::histogram!("census_publish_seconds").record(started.elapsed());
         let mut fault = None;
         for (delivery, id) in deliveries.into_iter().zip(ids) {

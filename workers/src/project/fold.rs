@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use shared::faults::{self, Step};
 use shared::job::JobError;
 use shared::mutant::{self, Mutant};
 use shared::ports::{FoldPosition, LogError, LogReader, PartitionEnd, ProjectionError, ProjectorLease};
@@ -91,6 +92,7 @@ impl Projector {
                 duration_ms = started.elapsed().as_millis(),
                 "events stored"
             );
+            faults::reach(Step::FoldBeforeWake);
             reader.show_progress(&ends(&to));
             self.waker.wake_after_fold().await;
         }

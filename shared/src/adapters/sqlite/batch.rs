@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::lanes::Lanes;
 use super::turnstile::Turnstile;
 use super::writer::{Write, WriteError};
+use crate::faults;
 use crate::mutant::{self, Mutant};
 
 /// Callers in one transaction: enough to share a flush among all that wait, few enough to keep the turn short.
@@ -119,6 +120,7 @@ fn commit(
     let ran = batch
         .iter_mut()
         .try_for_each(|work| run_alone(connection, work.as_mut()));
+    faults::before_commit(operations(&batch));
     let committed = ran.and_then(|()| connection.execute_batch("COMMIT"));
     metrics::histogram!("census_store_commit_seconds", "flushed" => if flush { "true" } else { "false" })
         .record(started.elapsed());
@@ -127,7 +129,12 @@ fn commit(
     if committed.is_err() {
         *slot = None;
     }
-    Box::new(move || answer_all(batch, &committed))
+    Box::new(move || {
+        if committed.is_ok() {
+            faults::after_commit(operations(&batch));
+        }
+        answer_all(batch, &committed);
+    })
 }
 
 /// P3: whether the commit reached the disk is unknown. The connection is given up; the next one recovers the WAL
@@ -149,6 +156,10 @@ pub(super) fn answer_all(batch: Vec<Box<dyn Work>>, committed: &Result<(), Write
             work.answer(committed);
         }
     }
+}
+
+fn operations(batch: &[Box<dyn Work>]) -> impl Iterator<Item = &'static str> {
+    batch.iter().map(|work| work.how().operation)
 }
 
 /// The connection; after a failure a new one, whose WAL was checkpointed before anything is accepted (P3).

@@ -87,7 +87,10 @@ pub async fn p10_voided_leases_free_their_tasks_at_once(store: impl Fixture) {
         tasks: 2,
         woke: vec![SUBMITS],
     };
+    assert!(hold(&store, "the last run").await.is_some());
     assert_eq!(store.rescue().void_leases().await.expect("answers"), expected);
+    let free = Some(RescuerLease { taken_over: false });
+    assert_eq!(hold(&store, "this run").await, free, "the rescuer's duty too");
     for lease in leases {
         assert_eq!(beat(&store, lease, 1).await, HeartbeatOutcome::Lost);
         assert_eq!(claim(&store, lease.task).await.attempt, 2);

@@ -66,6 +66,7 @@ impl RescueStore for JobStore {
 
     async fn void_leases(&self) -> Result<Rescued, StoreError> {
         self.write(Write::flushed("void_leases"), |tx| {
+            tx.run("DELETE FROM rescuer", [])?;
             lapse::lapse(tx, i64::MAX, usize::MAX, None)
         })
         .await

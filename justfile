@@ -44,6 +44,10 @@ bench-short *flags:
 check:
     .ci/run
 
+# Proves the contract from the outside: `just clients lint`, `just clients all`.
+clients *steps:
+    .ci/clients/run {{ steps }}
+
 # Writes the specification after a change of the contract.
 openapi:
     cargo run --quiet -p api -- openapi > openapi.yaml

@@ -33,7 +33,7 @@ impl Example for ReportBody {
     fn example() -> Self {
         Self {
             group_by: Some(GroupByName::State),
-            from: Some("2026-01-01T00:00:00Z".to_owned()),
+            from: Some("2019-01-01T00:00:00Z".to_owned()),
             to: None,
             after: None,
             fresh: None,

@@ -10,6 +10,8 @@ use crate::contract::ProblemCode;
 use crate::submit::RequestKey;
 
 const NAME: &str = "Idempotency-Key";
+/// 1 to 255 visible characters, bare or as a quoted string (RFC 8941).
+const PATTERN: &str = r#"^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$"#;
 
 /// The key as it was sent, with the head of its request. A bad one is refused once the body was read: who is
 /// still sending would not see the answer.
@@ -51,9 +53,7 @@ impl<'a> ApiExtractor<'a> for KeyHeader {
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
         let mut schema = MetaSchema::new("string");
-        schema.min_length = Some(1);
-        schema.max_length = Some(IdempotencyKey::MAX_LENGTH);
-        schema.pattern = Some("^[!-~]+$".to_owned());
+        schema.pattern = Some(PATTERN.to_owned());
         Some(MetaSchemaRef::Inline(Box::new(schema)))
     }
 

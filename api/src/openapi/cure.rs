@@ -2,10 +2,14 @@
 
 use poem_openapi::registry::Registry;
 use poem_openapi::types::Type;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use shared::job::{Label, Labels};
 
-use super::errors::{description_of, problems_of};
-use crate::contract::{MAX_INTEGER, Problem};
+use super::errors::{add_problems, problem_responses};
+use super::examples::add_examples;
+use super::links::add_links;
+use super::schemas::cure_schemas;
+use crate::contract::Problem;
 
 /// Names as they are written, for those that poem-openapi writes in capitals.
 const HEADERS: [&str; 7] = [
@@ -21,16 +25,28 @@ const HEADERS: [&str; 7] = [
 /// The document as it is published.
 pub(super) fn cure(mut document: Value) -> Value {
     document["servers"] = json!([{"url": "/", "description": "The service that serves this document."}]);
+    order_tags(&mut document);
     add_problem(&mut document);
     for (_, operations) in members(&mut document["paths"]) {
         for (_, operation) in members(operations) {
             cure_operation(operation);
         }
     }
+    document["components"]["responses"] = problem_responses();
+    add_links(&mut document);
+    add_examples(&mut document);
     cure_schemas(&mut document);
     // Redocly: an empty list of security requirements says that there are none on purpose.
     document["security"] = json!([]);
     document
+}
+
+/// As a person goes through them: poem-openapi sorts them by name.
+fn order_tags(document: &mut Value) {
+    let order = ["Submit", "Report", "Jobs"];
+    if let Some(tags) = document["tags"].as_array_mut() {
+        tags.sort_by_key(|tag| order.iter().position(|name| tag["name"] == *name));
+    }
 }
 
 /// No handler names it: its answers are added to each operation.
@@ -56,13 +72,12 @@ fn cure_operation(operation: &mut Value) {
             response["description"] = "The answer.".into();
         }
     }
+    keep_one_success(&mut operation["responses"]);
     let id = operation["operationId"]
         .as_str()
         .expect("every operation has an id")
         .to_owned();
-    for status in problems_of(&id) {
-        operation["responses"][status.to_string()] = problem_response(status);
-    }
+    add_problems(operation, &id);
     let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else {
         return;
     };
@@ -73,22 +88,35 @@ fn cure_operation(operation: &mut Value) {
         if id == "importEvents" && parameter["name"] == "format" {
             parameter["required"] = true.into();
         }
+        if parameter["name"] == "label" {
+            parameter["schema"] = labels();
+        }
         drop_noise(parameter);
     }
 }
 
-fn problem_response(status: u16) -> Value {
-    let mut response = json!({
-        "description": description_of(status),
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    });
-    if matches!(status, 409 | 503) {
-        response["headers"] = json!({"Retry-After": {
-            "description": "Seconds after which the request is worth repeating; present when it is.",
-            "schema": {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_INTEGER},
-        }});
+/// What `shared::job::Labels` takes, but for one thing that no schema can say: each key once.
+fn labels() -> Value {
+    let (key, value) = (Label::MAX_KEY, Label::MAX_VALUE);
+    json!({
+        "type": "array",
+        "maxItems": Labels::MAX,
+        "uniqueItems": true,
+        "items": {
+            "type": "string",
+            "pattern": format!(r"^[a-z0-9._-]{{1,{key}}}:[^\x00-\x1f\x7f-\x9f]{{1,{value}}}$"),
+        },
+    })
+}
+
+/// Progenitor gives up on two successes of different shapes. The `204` beside a `200` is for a browser's
+/// `EventSource`, which reads no specification; the operation's description tells of it.
+fn keep_one_success(responses: &mut Value) {
+    if responses.get("200").is_some()
+        && let Some(responses) = responses.as_object_mut()
+    {
+        responses.remove("204");
     }
-    response
 }
 
 fn without_charset(content: &mut Value) {
@@ -126,35 +154,6 @@ fn drop_noise(item: &mut Value) {
     }
 }
 
-/// Integers are `int64` with bounds that JavaScript can hold; bounds are integers too.
-fn cure_schemas(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(cure_schemas),
-        Value::Object(object) => {
-            if object.get("type").is_some_and(|kind| kind == "integer") {
-                cure_integer(object);
-            }
-            object.values_mut().for_each(cure_schemas);
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "bounds are whole numbers of at most 2⁵³−1"
-)]
-fn cure_integer(schema: &mut Map<String, Value>) {
-    schema.insert("format".to_owned(), "int64".into());
-    for (name, otherwise) in [("minimum", 0), ("maximum", MAX_INTEGER)] {
-        let bound = schema
-            .get(name)
-            .and_then(Value::as_f64)
-            .map_or(otherwise, |bound| bound as i64);
-        schema.insert(name.to_owned(), bound.into());
-    }
-}
-
 fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
@@ -167,7 +166,7 @@ mod tests {
     fn nothing_that_breaks_generated_clients_is_left() {
         let text = document().to_string();
         for cause in [
-            "charset",
+            "charset=",
             "\"null\"",
             "nullable",
             "uint",
@@ -187,8 +186,8 @@ mod tests {
             for (method, operation) in operations.as_object().unwrap() {
                 assert!(operation["operationId"].is_string(), "{method} {path}");
                 assert!(operation["summary"].is_string(), "{method} {path}");
-                let problem = &operation["responses"]["400"]["content"]["application/problem+json"];
-                assert!(problem.is_object(), "{method} {path}");
+                let problem = &operation["responses"]["400"]["$ref"];
+                assert_eq!(problem, "#/components/responses/BadRequest", "{method} {path}");
             }
         }
     }

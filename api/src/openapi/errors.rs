@@ -1,4 +1,9 @@
-//! Which problems each operation may answer with.
+//! Which problems each operation may answer with, and what each answer looks like.
+
+use poem_openapi::types::{Example, ToJSON};
+use serde_json::{Map, Value, json};
+
+use crate::contract::{MAX_INTEGER, Problem, ProblemCode};
 
 /// Statuses by operation; every one may also fail with `500` and `503`.
 const PROBLEMS: [(&str, &[u16]); 14] = [
@@ -18,24 +23,94 @@ const PROBLEMS: [(&str, &[u16]); 14] = [
     ("deleteJob", &[400, 404, 409, 410]),
 ];
 
-/// The statuses of an operation's problems.
-pub(super) fn problems_of(operation_id: &str) -> Vec<u16> {
+/// Each status: the name of its answer, a problem that it may carry, and what it means.
+const ANSWERS: [(u16, &str, ProblemCode, &str); 9] = [
+    (
+        400,
+        "BadRequest",
+        ProblemCode::BadParameter,
+        "The request cannot be read, or a parameter is wrong.",
+    ),
+    (404, "NotFound", ProblemCode::NotFound, "There is no such job."),
+    (
+        409,
+        "Conflict",
+        ProblemCode::NotEnded,
+        "The job is not in the right state, or a request with the same key is being taken in.",
+    ),
+    (
+        410,
+        "Gone",
+        ProblemCode::Gone,
+        "The job was removed, perhaps the one that the key stands for.",
+    ),
+    (413, "TooLarge", ProblemCode::TooLarge, "The body is too large."),
+    (
+        415,
+        "UnsupportedMediaType",
+        ProblemCode::UnsupportedMediaType,
+        "The body has the wrong media type.",
+    ),
+    (
+        422,
+        "Invalid",
+        ProblemCode::Invalid,
+        "The request was read, but is not valid; `errors` lists its faults.",
+    ),
+    (500, "Internal", ProblemCode::Internal, "A fault of the service."),
+    (
+        503,
+        "Unavailable",
+        ProblemCode::Overloaded,
+        "The service has no time or room now, or the outcome is unknown.",
+    ),
+];
+
+/// Adds its problems to an operation's answers.
+pub(super) fn add_problems(operation: &mut Value, operation_id: &str) {
     let own = PROBLEMS.iter().find(|(id, _)| *id == operation_id);
     let (_, own) = own.expect("every operation has a line in PROBLEMS");
-    own.iter().copied().chain([500, 503]).collect()
+    for status in own.iter().chain(&[500, 503]) {
+        let answer = ANSWERS.iter().find(|(known, ..)| known == status);
+        let (_, name, ..) = answer.expect("every status of PROBLEMS has a line in ANSWERS");
+        operation["responses"][status.to_string()] =
+            json!({"$ref": format!("#/components/responses/{name}")});
+    }
 }
 
-/// What the answer means, for a reader of the specification.
-pub(super) fn description_of(status: u16) -> &'static str {
-    match status {
-        400 => "The request cannot be read, or a parameter is wrong.",
-        404 => "There is no such job.",
-        409 => "The job is not in the right state, or a request with the same key is being taken in.",
-        410 => "The job was removed, perhaps the one that the key stands for.",
-        413 => "The body is too large.",
-        415 => "The body has the wrong media type.",
-        422 => "The request was read, but is not valid; `errors` lists its faults.",
-        500 => "A fault of the service.",
-        _ => "The service has no time or room now, or the outcome is unknown.",
+/// The answers that operations share.
+pub(super) fn problem_responses() -> Value {
+    ANSWERS
+        .iter()
+        .map(|&(status, name, code, description)| (name.to_owned(), response(status, code, description)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn response(status: u16, code: ProblemCode, description: &str) -> Value {
+    let mut response = json!({
+        "description": description,
+        "content": {"application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "example": example(code),
+        }},
+    });
+    if matches!(status, 409 | 503) {
+        response["headers"] = json!({"Retry-After": {
+            "description": "Seconds after which the request is worth repeating; present when it is.",
+            "schema": {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_INTEGER},
+        }});
     }
+    response
+}
+
+fn example(code: ProblemCode) -> Option<Value> {
+    if code == ProblemCode::Invalid {
+        return Problem::example().to_json();
+    }
+    let problem = Problem {
+        request_id: Problem::example().request_id,
+        ..Problem::new(code, code.page())
+    };
+    problem.to_json()
 }

@@ -3,6 +3,9 @@
 
 mod cure;
 mod errors;
+mod examples;
+mod links;
+mod schemas;
 mod yaml;
 
 use poem_openapi::{LicenseObject, OpenApiService, Tags};

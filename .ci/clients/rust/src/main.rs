@@ -29,7 +29,10 @@ async fn main() -> Result<(), Fault> {
         .send()
         .await?;
 
-    assert_eq!(ended(&client, submitted.id).await?.state, types::JobState::Succeeded);
+    assert_eq!(
+        ended(&client, submitted.id).await?.state,
+        types::JobState::Succeeded
+    );
     let job = ended(&client, imported.id).await?;
     assert_eq!(job.state, types::JobState::PartiallySucceeded);
     let progress = job.progress.ok_or("a submit has progress")?;
@@ -50,7 +53,8 @@ async fn main() -> Result<(), Fault> {
         .into_iter()
         .map(|row| (row.country, row.city, row.users, row.events))
         .collect();
-    let row = |country: &str, city: &str, users, events| (country.to_owned(), Some(city.to_owned()), users, events);
+    let row =
+        |country: &str, city: &str, users, events| (country.to_owned(), Some(city.to_owned()), users, events);
     assert_eq!(rows, [row("US", "Austin", 2, 2), row("DE", "Köln", 1, 2)]);
 
     let problem = refused(&client).await?;

@@ -27,9 +27,9 @@ use crate::process::{block_on, shutdown_signal, start_process, stopped_within};
 /// Connections that read the job store at a time, and as many the projection.
 const READERS: usize = 4;
 /// Deliveries that one process holds unacknowledged in one queue.
-const PREFETCH: u16 = 200;
-/// Attempts that one process executes at a time in one role.
-const CONCURRENCY: usize = 16;
+const PREFETCH: u16 = 512;
+/// Attempts that one process executes at a time in one role: they wait for brokers and disks, and share their flushes.
+const CONCURRENCY: usize = 512;
 
 /// The part of a process that holds the counts: all that some commands need.
 pub(crate) struct Counts {

@@ -182,17 +182,23 @@ fn keyed(census: &Census, path: &str, key: &str, media_type: &str, body: &str) -
     census.post_with(path, &headers, body)
 }
 
-/// An import that has begun and not ended.
+/// An import that has begun and not ended: the service has taken its turn, and waits for the rest of the body.
 fn send_half(census: &Census, key: &str) -> TcpStream {
     let mut stream = TcpStream::connect(census.address()).expect("the service listens");
     stream.set_read_timeout(Some(BOUND)).expect("a bound can be set");
-    let line = format!("{}\n", event("ben"));
     write!(
         stream,
         "POST /import?format=ndjson HTTP/1.1\r\nhost: census\r\nconnection: close\r\nidempotency-key: {key}\r\n\
-         transfer-encoding: chunked\r\n\r\n{:x}\r\n{line}\r\n",
-        line.len()
+         expect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n"
     )
     .expect("the service reads");
+    // It asks for the body once it begins to read it.
+    let mut asked = [0; 25];
+    stream
+        .read_exact(&mut asked)
+        .expect("the service asks for the body");
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let line = format!("{}\n", event("ben"));
+    write!(stream, "{:x}\r\n{line}\r\n", line.len()).expect("the service reads");
     stream
 }

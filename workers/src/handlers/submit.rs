@@ -12,6 +12,7 @@ use shared::ports::{
     RecordMark,
 };
 use shared::wire::{StoredEvent, TraceContext, UserEventRecord};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::fault::HandlerFault;
 use crate::execute::Attempt;
@@ -19,11 +20,15 @@ use crate::heart::Signal;
 use crate::log_gate::LogGate;
 use crate::ports::CrewPorts;
 
+/// Tasks of more than one small chunk that are published at a time: each holds up to a MiB, and its records.
+const LARGE_AT_A_TIME: usize = 16;
+
 /// Handles jobs of the kind `submit`.
 pub(super) struct SubmitHandler {
     store: Arc<dyn AttemptStore>,
     log: Arc<dyn EventLog>,
     gate: Arc<LogGate>,
+    large: Semaphore,
 }
 
 impl SubmitHandler {
@@ -32,6 +37,7 @@ impl SubmitHandler {
             store: Arc::clone(&ports.attempts),
             log: Arc::clone(&ports.log),
             gate,
+            large: Semaphore::new(LARGE_AT_A_TIME),
         }
     }
 
@@ -68,8 +74,17 @@ impl SubmitHandler {
             signal = attempt.pulse.stopped() => return Ok(signal),
         }
         let claimed = &attempt.claimed;
+        let _room = tokio::select! {
+            biased;
+            room = self.room_for(claimed) => room,
+            signal = attempt.pulse.stopped() => return Ok(signal),
+        };
         let mut first = claimed.first_chunk.clone();
         for index in 0.. {
+            // The usual job is one chunk that came with the claim: nobody is asked whether there is another.
+            if tally.events >= claimed.events {
+                break;
+            }
             let chunk = match first.take() {
                 Some(chunk) => Some(chunk),
                 None => self.store.input(claimed.lease.task, index).await?,
@@ -89,6 +104,16 @@ impl SubmitHandler {
             found: tally.events,
             promised: claimed.events,
         })
+    }
+
+    /// Chunks that did not come with their claim are large: only a few are held at a time.
+    async fn room_for(&self, claimed: &Claimed) -> Option<SemaphorePermit<'_>> {
+        let at_hand = claimed.first_chunk.as_ref();
+        if at_hand.is_some_and(|chunk| u64::from(chunk.events) == claimed.events) {
+            return None;
+        }
+        let permit = self.large.acquire().await;
+        Some(permit.expect("the semaphore is never closed"))
     }
 
     /// Publishes one chunk and waits for all its deliveries, so that a stop leaves nothing under way.

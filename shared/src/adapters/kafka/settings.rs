@@ -41,7 +41,8 @@ impl Settings {
             .set("acks", "all")
             .set("message.timeout.ms", timeout_ms.to_string())
             .set("request.timeout.ms", (timeout_ms / 2).to_string())
-            .set("linger.ms", "5")
+            // While a request is under way, what comes joins the next: a long wait for company only delays.
+            .set("linger.ms", "1")
             .set("queue.buffering.max.kbytes", (BUFFER_BYTES / 1024).to_string())
             .set("queue.buffering.max.messages", "1000000")
             // The same partition for a key as Kafka's own tools choose.

@@ -6,7 +6,7 @@ use super::run::play;
 
 /// Seeds within which a mutant must be noticed, from 0 on: the same in every build, so that what is noticed once is
 /// noticed until the protocol or the simulation changes.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 5_000;
 /// Seeds that the one harmless mutant must survive.
 const SEEDS_SURVIVED: u64 = 150;
 

@@ -43,7 +43,7 @@ impl JobAccepted {
             Json(job),
             location.clone(),
             location,
-            RETRY_AFTER_S,
+            state.retry_after_s(&submitted.job).unwrap_or(RETRY_AFTER_S),
             tag,
             replayed,
         )

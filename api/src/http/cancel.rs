@@ -47,7 +47,7 @@ impl CancelApi {
                     Json(job),
                     location.clone(),
                     location,
-                    RETRY_AFTER_S,
+                    state.retry_after_s(&view).unwrap_or(RETRY_AFTER_S),
                     tag,
                 ))
             }

@@ -14,6 +14,9 @@ use super::problem::HttpProblem;
 use super::surface::{Offer, Surface};
 use crate::contract::ProblemCode;
 
+/// Bytes of names and values of all headers of a request.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+
 /// The outermost endpoint.
 pub(super) struct Edge<E> {
     inner: E,
@@ -83,6 +86,7 @@ where
     E::Output: IntoResponse,
 {
     async fn answer(&self, request: Request) -> Result<Response, HttpProblem> {
+        refuse_large_headers(&request)?;
         let Some(offer) = self.surface.at(request.uri().path()) else {
             let detail = "There is nothing at this path; /docs shows what there is.";
             return Err(HttpProblem::new(ProblemCode::NotFound, detail));
@@ -127,6 +131,19 @@ where
         });
         format!("http://{}", host.unwrap_or("127.0.0.1:8000"))
     }
+}
+
+/// What is larger still never gets here: hyper answers it with an empty `431`.
+fn refuse_large_headers(request: &Request) -> Result<(), HttpProblem> {
+    let headers = request.headers().iter();
+    let bytes: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes <= HEADER_BYTES_MAX {
+        return Ok(());
+    }
+    let detail = format!("The headers of a request hold at most {HEADER_BYTES_MAX} bytes.");
+    Err(HttpProblem::new(ProblemCode::HeadersTooLarge, detail))
 }
 
 fn trace_of(request: &Request) -> TraceContext {

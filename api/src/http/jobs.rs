@@ -59,10 +59,11 @@ impl JobsApi {
         let tag = state.tag(&view);
         let applied = preferred.map(|seconds| format!("wait={seconds}"));
         let vary = "Prefer".to_owned();
+        let again = state.retry_after_s(&view);
         Ok(if seen.is_some_and(|seen| seen.contains(tag)) {
-            JobRead::NotModified(tag.to_string(), vary, applied)
+            JobRead::NotModified(tag.to_string(), vary, applied, again)
         } else {
-            JobRead::Found(Json(state.whole(&view)), tag.to_string(), vary, applied)
+            JobRead::Found(Json(state.whole(&view)), tag.to_string(), vary, applied, again)
         })
     }
 
@@ -151,6 +152,9 @@ pub(super) enum JobRead {
         /// The preference that was followed.
         #[oai(header = "Preference-Applied")]
         Option<String>,
+        /// Seconds after which another look is worth while; grows with the job's age, and is absent after its end.
+        #[oai(header = "Retry-After")]
+        Option<i64>,
     ),
     /// The job is still as `If-None-Match` names it.
     #[oai(status = 304)]
@@ -164,5 +168,8 @@ pub(super) enum JobRead {
         /// The preference that was followed.
         #[oai(header = "Preference-Applied")]
         Option<String>,
+        /// Seconds after which another look is worth while; grows with the job's age, and is absent after its end.
+        #[oai(header = "Retry-After")]
+        Option<i64>,
     ),
 }

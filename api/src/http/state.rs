@@ -7,9 +7,13 @@ use shared::dispatch::DispatchHandle;
 use shared::job::JobView;
 use shared::ports::{Clock, Health, JobControl, JobReader};
 
+use super::problem::RETRY_AFTER_S;
 use crate::contract::{EntityTag, Job, Shown};
 use crate::poll::Poller;
 use crate::submit::Submitter;
+
+/// The longest pause between two looks at a job that is advised, in seconds.
+const RETRY_AFTER_MAX_S: i64 = 30;
 
 /// Writes the metrics of the process in Prometheus' text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -67,6 +71,14 @@ impl ApiState {
             epoch: self.reader.epoch(),
             revision: view.revision,
         }
+    }
+
+    /// Seconds after which a look at a job is worth while: a tenth of its age, so that a long one is not asked for
+    /// all the time. `None` once it has ended.
+    #[must_use]
+    pub fn retry_after_s(&self, view: &JobView) -> Option<i64> {
+        let age_ms = self.clock.wall().as_millis() - view.created_at.as_millis();
+        (!view.state.is_terminal()).then(|| (age_ms / 10_000).clamp(RETRY_AFTER_S, RETRY_AFTER_MAX_S))
     }
 
     fn public_url(&self) -> Option<&str> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use poem::Body;
 use poem::http::{Method, StatusCode};
 use serde_json::json;
-use shared::job::JobState;
+use shared::job::{JobId, JobState};
 
 use super::service::Service;
 
@@ -21,6 +21,7 @@ async fn a_job_has_its_links_and_no_null() {
     assert_eq!(answer.header("etag"), "W/\"7-1\"");
     assert_eq!(answer.header("vary"), "Prefer");
     assert_eq!(answer.header("cache-control"), "private, no-cache");
+    assert_eq!(answer.header("retry-after"), "30", "it is an old job");
     assert_eq!(
         answer.json(),
         json!({
@@ -63,6 +64,20 @@ async fn p2_what_the_client_has_is_not_sent_again() {
         tokio::time::timeout(SOON, waited).await.unwrap().status,
         StatusCode::NOT_MODIFIED
     );
+}
+
+#[tokio::test]
+async fn the_advice_when_to_look_again_grows_and_ends_with_the_job() {
+    let service = Service::start();
+    let made = service.send(Method::POST, "/submit/1", &[], Body::empty()).await;
+    assert_eq!(made.header("retry-after"), "1");
+    let uri = made.header("location").to_owned();
+    assert_eq!(service.get(&uri).await.header("retry-after"), "1");
+    let id: JobId = made.json()["id"].as_str().unwrap().parse().unwrap();
+    service.change(id, |job| job.created_at = job.created_at.plus_millis(-100_000));
+    assert_eq!(service.get(&uri).await.header("retry-after"), "10");
+    service.change(id, |job| job.state = JobState::Succeeded);
+    assert_eq!(service.get(&uri).await.header("retry-after"), "");
 }
 
 #[tokio::test]

@@ -121,6 +121,17 @@ async fn a_job_that_never_was_is_told_from_one_that_was_removed() {
 }
 
 #[tokio::test]
+async fn large_headers_are_refused() {
+    let service = Service::start();
+    let cookie = "c".repeat(33 * 1024);
+    let answer = service
+        .send(Method::GET, "/jobs", &[("cookie", &cookie)], Body::empty())
+        .await;
+    assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(answer.json()["code"], "headers_too_large");
+}
+
+#[tokio::test]
 async fn a_panic_is_a_problem_without_its_text() {
     let service = Service::start();
     let id = service.store.submit(JobState::Queued);

@@ -314,7 +314,10 @@ impl AcceptStore for Store {
 
     async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError> {
         let id = self.add(JobState::Queued, job.request, None);
-        let job = self.jobs.lock().unwrap()[&id].clone();
+        let mut jobs = self.jobs.lock().unwrap();
+        let made = jobs.get_mut(&id).unwrap();
+        made.created_at = job.created_at;
+        let job = made.clone();
         Ok(Accepted::Made(Box::new(job)))
     }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use poem::http::{StatusCode, header};
 use poem::web::{Data, Path};
-use poem::{Response, handler};
+use poem::{IntoResponse, Request, Response, handler};
 
 use super::problem::HttpProblem;
 use crate::contract::ProblemCode;
@@ -36,16 +37,28 @@ pub(super) fn swagger(Data(pages): Data<&Arc<Pages>>) -> Response {
     page(pages.swagger.clone())
 }
 
+/// Where things are, for a terminal.
+const INDEX: &str = "Census counts users and events by place.\n\n\
+                     /docs          the API, to read and to try\n\
+                     /openapi.json  its specification\n\
+                     /jobs          the latest jobs\n\
+                     /readyz        what works now\n";
+
+/// A browser is led to the page that it can use; who asks from a terminal is told where things are.
 #[handler]
-pub(super) fn index() -> Response {
-    page(document(
-        "Census",
-        "<p>Counts users and events by place.</p>\
-         <ul><li><a href=\"/docs\">The API, to read and to try</a></li>\
-         <li><a href=\"/openapi.json\">Its specification</a></li>\
-         <li><a href=\"/jobs\">The latest jobs</a></li>\
-         <li><a href=\"/readyz\">What works now</a></li></ul>",
-    ))
+pub(super) fn index(request: &Request) -> Response {
+    let accept = request.header(header::ACCEPT).unwrap_or_default();
+    let response = if accept.contains("text/html") {
+        Response::builder()
+            .status(StatusCode::FOUND)
+            .header(header::LOCATION, "/docs")
+            .finish()
+    } else {
+        Response::builder()
+            .content_type("text/plain; charset=utf-8")
+            .body(INDEX)
+    };
+    response.with_header(header::VARY, "Accept").into_response()
 }
 
 #[handler]

@@ -62,6 +62,10 @@ impl HttpProblem {
             let name = template.split(['{', '}']).nth(1).unwrap_or(fault.name);
             return Self::parameter(name, &fault.reason);
         }
+        if error.is::<poem::error::ParsePathError>() && template.starts_with("/jobs/") {
+            // What is not even text names no job.
+            return unknown_job();
+        }
         let code = ProblemCode::of_status(error.status().as_u16());
         if error.status().is_server_error() {
             tracing::error!(error = %error, "a request failed in the framework");

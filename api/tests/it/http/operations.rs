@@ -31,10 +31,25 @@ async fn only_a_store_that_is_down_is_a_reason_to_send_no_requests() {
 }
 
 #[tokio::test]
+async fn a_browser_is_led_to_the_docs_and_a_terminal_is_told_where_things_are() {
+    let service = Service::start();
+    let accept = [("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")];
+    let browser = service.send(Method::GET, "/", &accept, Body::empty()).await;
+    assert_eq!(
+        (browser.status, browser.header("location")),
+        (StatusCode::FOUND, "/docs")
+    );
+    let curl = service
+        .send(Method::GET, "/", &[("accept", "*/*")], Body::empty())
+        .await;
+    assert!(curl.body.contains("/docs") && curl.body.contains("/openapi.json"));
+}
+
+#[tokio::test]
 async fn every_page_is_there_and_loads_nothing_from_elsewhere() {
     let service = Service::start();
     for (path, content) in [
-        ("/", "text/html; charset=utf-8"),
+        ("/", "text/plain; charset=utf-8"),
         ("/docs", "text/html; charset=utf-8"),
         ("/problems/not_found", "text/html; charset=utf-8"),
         ("/openapi.json", "application/json"),

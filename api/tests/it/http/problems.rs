@@ -109,6 +109,7 @@ async fn a_job_that_never_was_is_told_from_one_that_was_removed() {
     service.store.gone.lock().unwrap().push(removed);
     for (id, status) in [
         ("malformed".to_owned(), StatusCode::NOT_FOUND),
+        ("%ff".to_owned(), StatusCode::NOT_FOUND),
         (JobId::generate().to_string(), StatusCode::NOT_FOUND),
         (removed.to_string(), StatusCode::GONE),
     ] {

@@ -29,7 +29,7 @@ const READERS: usize = 4;
 /// Deliveries that one process holds unacknowledged in one queue.
 const PREFETCH: u16 = 512;
 /// Attempts that one process executes at a time in one role: they wait for brokers and disks, and share their flushes.
-const CONCURRENCY: usize = 512;
+pub const CONCURRENCY: usize = 512;
 
 /// The part of a process that holds the counts: all that some commands need.
 pub(crate) struct Counts {

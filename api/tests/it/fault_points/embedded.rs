@@ -5,15 +5,13 @@ use std::path::Path;
 
 use serde_json::json;
 use shared::faults::points;
+use workers::app::CONCURRENCY;
 
 use super::drive::{Client, broken_off_import};
 use super::recovery::assert_whole;
 use super::{for_each_at_once, kill_at, operator, store_file};
 use crate::census::{Census, SIGKILL, data_folder};
 use crate::truth::Log;
-
-/// Attempts of one role that a process executes at a time.
-const CONCURRENCY: usize = 16;
 
 /// How a process is brought to a point.
 #[derive(Clone, Copy, Debug)]
@@ -130,9 +128,8 @@ fn die_at(point: &str, way: Way) {
         }
         Way::FullHands => {
             let census = armed(data.path(), &slow_log(point)).expect("nothing was sent yet");
-            for _ in 0..=CONCURRENCY {
-                client.sample(&census);
-            }
+            // It may die before the last one is sent; the first that is not answered is sent again.
+            let _unanswered = (0..=CONCURRENCY).find(|_| client.samples(&census, 1).is_none());
             census.killed_itself();
         }
         Way::Deadline => {

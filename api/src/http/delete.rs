@@ -4,9 +4,8 @@ use poem_openapi::ApiResponse;
 use shared::job::JobId;
 use shared::ports::DeleteOutcome;
 
-use super::problem::{HttpProblem, gone, unknown_job};
+use super::problem::{HttpProblem, gone, not_ended, unknown_job};
 use super::state::ApiState;
-use crate::contract::ProblemCode;
 
 /// What became of a delete.
 #[derive(ApiResponse)]
@@ -23,10 +22,7 @@ pub(super) async fn delete(state: &ApiState, id: JobId) -> Result<JobDelete, Htt
             tracing::info!(job.id = %id, "job deleted");
             Ok(JobDelete::Deleted)
         }
-        DeleteOutcome::NotEnded => {
-            let detail = "The job has not ended. Cancel it first, or wait for its end.";
-            Err(HttpProblem::new(ProblemCode::NotEnded, detail))
-        }
+        DeleteOutcome::NotEnded => Err(not_ended()),
         DeleteOutcome::Unknown => Err(unknown_job()),
         DeleteOutcome::Gone => Err(gone()),
     }

@@ -186,6 +186,12 @@ pub(super) fn gone() -> HttpProblem {
     )
 }
 
+/// What is done only to a job that has ended.
+pub(super) fn not_ended() -> HttpProblem {
+    let detail = "The job has not ended. Cancel it first, or wait for its end.";
+    HttpProblem::new(ProblemCode::NotEnded, detail)
+}
+
 pub(super) fn unknown_job() -> HttpProblem {
     HttpProblem::new(ProblemCode::NotFound, "No job has this id.")
 }

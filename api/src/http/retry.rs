@@ -9,10 +9,9 @@ use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
 use super::key::KeyHeader;
-use super::problem::{HttpProblem, gone, unknown_job};
+use super::problem::{HttpProblem, gone, not_ended, unknown_job};
 use super::query::JobRef;
 use super::state::ApiState;
-use crate::contract::ProblemCode;
 use crate::openapi::Tag;
 use crate::submit::Retried;
 
@@ -39,10 +38,7 @@ impl RetryApi {
         let (id, key) = (id.id()?, key.read()?);
         match state.submitter.retry(id, key, *trace.0).await {
             Ok(Retried::Submitted(submitted)) => Ok(JobAccepted::new(&state, &submitted)),
-            Ok(Retried::NotEnded) => {
-                let detail = "The job has not ended. Cancel it first, or wait for its end.";
-                Err(HttpProblem::new(ProblemCode::NotEnded, detail).into())
-            }
+            Ok(Retried::NotEnded) => Err(not_ended().into()),
             Ok(Retried::Unknown) => Err(unknown_job().into()),
             Ok(Retried::Gone) => Err(gone().into()),
             Err(refusal) => Err(HttpProblem::from(refusal).into()),

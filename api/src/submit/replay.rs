@@ -5,10 +5,8 @@ use shared::ports::{JobLookup, KeptKey, KeyUse};
 
 use super::key::{RequestKey, Turn};
 use super::{Submitted, Submitter};
+use crate::contract::MAX_ROWS;
 use crate::refusal::{Refusal, RefusalCode};
-
-/// Rows of a report that a job holds.
-const ROWS_MAX: usize = 1_000;
 
 /// How far the key of a request has brought it.
 pub(super) enum Opened<'d> {
@@ -39,7 +37,7 @@ impl Submitter {
             let detail = "this Idempotency-Key was used for another request; use a new key for a new request";
             return Err(Refusal::new(RefusalCode::KeyReused, detail));
         }
-        match self.reader.job(kept.job, ROWS_MAX).await? {
+        match self.reader.job(kept.job, MAX_ROWS).await? {
             JobLookup::Found(job) => Ok(Submitted { job, replayed: true }),
             JobLookup::Gone | JobLookup::Unknown => Err(Refusal::new(
                 RefusalCode::Gone,

@@ -13,7 +13,7 @@ use super::connection::Session;
 use super::consume;
 use super::dead_message::{dead_message, origin};
 use super::error::LinkFault;
-use super::publish::publish;
+use super::publish::{ask_for_verdicts, publish};
 use super::topology::Topology;
 use crate::job::QueueName;
 use crate::ports::{DeadList, DeadQueue, QueueError, Redriven};
@@ -161,16 +161,7 @@ struct Sender<'a> {
 
 impl<'a> Sender<'a> {
     fn new(session: &'a Session) -> Result<Self, LinkFault> {
-        let channel = &session.channel;
-        let confirms = channel
-            .listen_for_publisher_confirms()
-            .map_err(LinkFault::refused("listening for confirms"))?;
-        let returns = channel
-            .listen_for_returns()
-            .map_err(LinkFault::refused("listening for returns"))?;
-        channel
-            .enable_publisher_confirms()
-            .map_err(LinkFault::refused("asking for confirms"))?;
+        let (confirms, returns) = ask_for_verdicts(&session.channel)?;
         Ok(Self {
             session,
             confirms,

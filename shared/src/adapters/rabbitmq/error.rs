@@ -59,33 +59,30 @@ impl LinkFault {
     /// RabbitMQ ends a connection (541, internal error) that declares a new quorum queue while another is at it. The
     /// next try finds the queue.
     pub(super) fn is_lost_race(&self) -> bool {
-        match self {
-            Self::Refused { source, .. } => {
-                matches!(**source, amiquip::Error::ServerClosedConnection { code: 541, .. })
-            }
-            Self::Address { .. }
-            | Self::Unreachable { .. }
-            | Self::Thread { .. }
-            | Self::Lost
-            | Self::Cancelled
-            | Self::Blocked
-            | Self::Unconfirmed => false,
-        }
+        matches!(
+            self.refusal(),
+            Some(amiquip::Error::ServerClosedConnection { code: 541, .. })
+        )
     }
 
     /// What was to be declared is there with other arguments (406, precondition failed).
     pub(super) fn is_other_arguments(&self) -> bool {
+        matches!(
+            self.refusal(),
+            Some(amiquip::Error::ServerClosedChannel { code: 406, .. })
+        )
+    }
+
+    fn refusal(&self) -> Option<&amiquip::Error> {
         match self {
-            Self::Refused { source, .. } => {
-                matches!(**source, amiquip::Error::ServerClosedChannel { code: 406, .. })
-            }
+            Self::Refused { source, .. } => Some(source),
             Self::Address { .. }
             | Self::Unreachable { .. }
             | Self::Thread { .. }
             | Self::Lost
             | Self::Cancelled
             | Self::Blocked
-            | Self::Unconfirmed => false,
+            | Self::Unconfirmed => None,
         }
     }
 

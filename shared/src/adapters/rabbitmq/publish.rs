@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use amiquip::{
-    AmqpProperties, AmqpValue, Channel, ConnectionBlockedNotification, FieldTable, Publish, Return,
+    AmqpProperties, AmqpValue, Channel, Confirm, ConnectionBlockedNotification, FieldTable, Publish, Return,
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -60,15 +60,7 @@ impl Duty for Publisher {
 impl Publisher {
     fn publish(&self, session: &Session) -> Result<(), LinkFault> {
         let channel = &session.channel;
-        let confirms = channel
-            .listen_for_publisher_confirms()
-            .map_err(LinkFault::refused("listening for confirms"))?;
-        let returns = channel
-            .listen_for_returns()
-            .map_err(LinkFault::refused("listening for returns"))?;
-        channel
-            .enable_publisher_confirms()
-            .map_err(LinkFault::refused("asking for confirms"))?;
+        let (confirms, returns) = ask_for_verdicts(channel)?;
         let mut tracker = Tracker::default();
         loop {
             select! {
@@ -130,6 +122,22 @@ impl Publisher {
             }
         }
     }
+}
+
+/// Confirms and returns of what the channel publishes from now on.
+pub(super) fn ask_for_verdicts(
+    channel: &Channel,
+) -> Result<(Receiver<Confirm>, Receiver<Return>), LinkFault> {
+    let confirms = channel
+        .listen_for_publisher_confirms()
+        .map_err(LinkFault::refused("listening for confirms"))?;
+    let returns = channel
+        .listen_for_returns()
+        .map_err(LinkFault::refused("listening for returns"))?;
+    channel
+        .enable_publisher_confirms()
+        .map_err(LinkFault::refused("asking for confirms"))?;
+    Ok((confirms, returns))
 }
 
 /// Publishes one wake-up to a queue; it comes back when there is no such queue.

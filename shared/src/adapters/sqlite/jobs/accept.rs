@@ -162,7 +162,7 @@ fn insert_tasks(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn insert_labels(tx: &Tx<'_>, labels: &Labels, seq: i64) -> Result<(), Fault> {
+fn insert_labels(tx: &Tx<'_>, labels: &Labels, seq: i64) -> Result<(), Fault> {
     for (key, value) in labels.iter() {
         tx.run(
             "INSERT INTO job_labels (key, value, job) VALUES (?1, ?2, ?3)",

@@ -31,9 +31,8 @@ pub(super) fn lapse(
         .query_map(params![until, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let mut rescued = Rescued::default();
-    for (job, no) in lapsed {
-        let read = rows::job_by_seq(tx, job).and_then(|job| Ok((rows::task(tx, job.seq, no)?, job)));
-        if let Some((Some(task), mut job)) = rows::readable("rescue_lapsed", read)? {
+    for place in lapsed {
+        if let Some((mut job, task)) = rows::readable_job_and_task(tx, "rescue_lapsed", place)? {
             let died = presence.is_some_and(|presence| has_died(tx, &job, &task, presence));
             lapse_one(tx, &mut job, &task, died, &mut rescued)?;
         }

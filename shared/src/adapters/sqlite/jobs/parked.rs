@@ -108,9 +108,8 @@ pub(super) fn expire(tx: &Tx<'_>) -> Result<Rescued, Fault> {
             .into(),
     };
     let mut rescued = Rescued::default();
-    for (job, no) in expired {
-        let read = rows::job_by_seq(tx, job).and_then(|job| Ok((rows::task(tx, job.seq, no)?, job)));
-        if let Some((Some(task), job)) = rows::readable("expire_reports", read)? {
+    for place in expired {
+        if let Some((job, task)) = rows::readable_job_and_task(tx, "expire_reports", place)? {
             fail(tx, job, &task, &error, &mut rescued)?;
         }
     }

@@ -9,9 +9,6 @@ use super::{accept, keys, read, transition};
 use crate::job::{JobId, JobRequest, JobState};
 use crate::ports::{JobLookup, NewRetry, RetryOutcome};
 
-/// Rows of a report that the answer carries: as many as a job holds.
-const ROWS_MAX: usize = 1_000;
-
 /// Makes the new job.
 pub(super) fn retry(tx: &Tx<'_>, retry: &NewRetry) -> Result<RetryOutcome, Fault> {
     if let Some(kept) = keys::taken(tx, retry.key.as_ref(), retry.id)? {
@@ -32,7 +29,8 @@ pub(super) fn retry(tx: &Tx<'_>, retry: &NewRetry) -> Result<RetryOutcome, Fault
 }
 
 fn refuse(tx: &Tx<'_>, id: JobId) -> Result<RetryOutcome, Fault> {
-    Ok(match read::lookup(tx.connection, id, ROWS_MAX)? {
+    // A job that has not ended has no rows.
+    Ok(match read::lookup(tx.connection, id, 0)? {
         JobLookup::Found(job) => RetryOutcome::NotEnded(job),
         JobLookup::Gone => RetryOutcome::Gone,
         JobLookup::Unknown => RetryOutcome::Unknown,

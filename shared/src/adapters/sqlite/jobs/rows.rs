@@ -138,6 +138,19 @@ pub(super) fn trace(text: &str) -> TraceContext {
     text.parse().unwrap_or_else(|_| TraceContext::generate())
 }
 
+/// A task with its job, by the job's place; `None` when either is gone or cannot be read.
+pub(super) fn readable_job_and_task(
+    tx: &Tx<'_>,
+    operation: &'static str,
+    (job, no): (i64, u32),
+) -> Result<Option<(JobRow, TaskRow)>, Fault> {
+    let read = job_by_seq(tx, job).and_then(|job| Ok((task(tx, job.seq, no)?, job)));
+    Ok(match readable(operation, read)? {
+        Some((Some(task), job)) => Some((job, task)),
+        Some((None, _)) | None => None,
+    })
+}
+
 /// What was read, unless it cannot be: a row that a disk has spoilt must not keep the others from their turn.
 pub(super) fn readable<T>(operation: &'static str, read: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match read {

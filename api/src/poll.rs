@@ -1,9 +1,9 @@
 //! Step 8: the job is read back, at once or when it has moved on.
 //!
-//! One task reads the change feed of the whole process; a waiting client costs an entry in a map.
+//! One task reads the change feed of the whole process while anybody waits; a waiting client costs an entry in a map.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::job::{Backoff, JobId};
@@ -94,17 +94,16 @@ impl Poller {
 async fn follow(mut feed: Box<dyn ChangeFeed>, waiters: Arc<Waiters>, shutdown: CancellationToken) {
     let mut failures = 0;
     loop {
-        let changes = tokio::select! {
-            changes = feed.next() => changes,
+        let followed = tokio::select! {
+            followed = follow_on(&mut *feed, &waiters) => followed,
             () = shutdown.cancelled() => return,
         };
-        match changes {
-            Ok(changes) => {
+        match followed {
+            Ok(()) => {
                 if failures > 0 {
                     tracing::info!("the feed of changes goes on");
                     failures = 0;
                 }
-                waiters.wake(&changes);
             }
             Err(error) => {
                 failures += 1;
@@ -123,9 +122,26 @@ async fn follow(mut feed: Box<dyn ChangeFeed>, waiters: Arc<Waiters>, shutdown: 
     }
 }
 
+/// Wakes whom the next changes concern. Changes are read only while somebody waits for any.
+async fn follow_on(feed: &mut dyn ChangeFeed, waiters: &Waiters) -> Result<(), StoreError> {
+    if waiters.is_empty() {
+        waiters.came.notified().await;
+        feed.skip().await?;
+        // What changed between their look at their jobs and the skip is seen by nobody else.
+        waiters.wake_all();
+    }
+    let changes = feed.next().await?;
+    waiters.wake(&changes);
+    Ok(())
+}
+
 /// Who waits for which job.
 #[derive(Default)]
-struct Waiters(Mutex<HashMap<JobId, Entry>>);
+struct Waiters {
+    entries: Mutex<HashMap<JobId, Entry>>,
+    /// Somebody waits where nobody did.
+    came: Notify,
+}
 
 struct Entry {
     waiting: usize,
@@ -140,7 +156,10 @@ struct Signal {
 
 impl Waiters {
     fn register(&self, job: JobId) -> Waiting<'_> {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.lock();
+        if entries.is_empty() {
+            self.came.notify_one();
+        }
         let entry = entries.entry(job).or_insert_with(|| Entry {
             waiting: 0,
             signal: Arc::default(),
@@ -153,8 +172,19 @@ impl Waiters {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn wake_all(&self) {
+        for entry in self.lock().values() {
+            entry.signal.changed.notify_waiters();
+            entry.signal.ended.notify_waiters();
+        }
+    }
+
     fn wake(&self, changes: &[JobChange]) {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.lock();
         for change in changes {
             if let Some(entry) = entries.get(&change.job) {
                 entry.signal.changed.notify_waiters();
@@ -163,6 +193,10 @@ impl Waiters {
                 }
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,7 +209,7 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut entries = self.waiters.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.waiters.lock();
         if let Some(entry) = entries.get_mut(&self.job) {
             entry.waiting -= 1;
             if entry.waiting == 0 {
@@ -222,6 +256,6 @@ mod tests {
 
         drop((changed, ended));
         drop((waiting, second));
-        assert!(waiters.0.lock().unwrap().is_empty());
+        assert!(waiters.is_empty());
     }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::faults::{self, Step};
 use crate::job::{Backoff, QueueName};
-use crate::ports::{DispatchStore, DueTask, JobQueue, QueueError, StoreError};
+use crate::ports::{DispatchStore, DueTask, DueTasks, JobQueue, QueueError, StoreError};
 use crate::wire::Wakeup;
 
 /// Tasks that have been due for this long are sent by the sweeper, whoever should have sent them.
@@ -71,6 +71,13 @@ enum RoundError {
     Unconfirmed { unconfirmed: usize, sent: usize },
 }
 
+/// When a dispatcher looks again without being nudged.
+struct NextLook {
+    pause: Duration,
+    /// Whether what is due then is for this process to send, whatever its age.
+    ours: bool,
+}
+
 impl Dispatcher {
     /// A dispatcher of all queues; `handle` is given to those who make tasks due.
     #[must_use]
@@ -96,64 +103,79 @@ impl Dispatcher {
         let mut failures = 0;
         let mut own_work = true;
         loop {
-            let round = async {
-                if own_work {
-                    self.send_due(queue, Duration::ZERO).await?;
-                }
-                if self.handle.sweeping.load(Ordering::Relaxed) {
-                    self.resend_lost(queue, connections.has_changed().unwrap_or(false))
-                        .await?;
-                    connections.mark_unchanged();
-                    self.send_due(queue, if own_work { Duration::ZERO } else { SWEEP_AGE })
-                        .await?;
-                }
-                Ok::<_, RoundError>(())
+            let round = self.round(queue, own_work, &mut connections);
+            let Some(round) = shutdown.run_until_cancelled(round).await else {
+                return;
             };
-            let pause = match tokio::select! { biased; () = shutdown.cancelled() => return, round = round => round }
-            {
-                Ok(()) => {
+            let next = match round {
+                Ok(next) => {
                     if failures > 0 {
                         tracing::info!(queue = %queue, "dispatch goes on");
                     }
                     failures = 0;
-                    let soonest = if own_work {
-                        ROOM_EVERY
-                    } else {
-                        Duration::from_millis(1)
-                    };
-                    self.pause(queue, soonest).await
+                    next
                 }
                 Err(error) => {
                     failures += 1;
-                    let pause = Backoff::RECONNECT.draw(failures);
                     if failures == 1 {
                         tracing::warn!(
                             queue = %queue, error = &error as &dyn std::error::Error,
                             "dispatch is held up and will be tried again"
                         );
                     }
-                    pause
+                    // What could not be sent stays our own work until it was.
+                    NextLook {
+                        pause: Backoff::RECONNECT.draw(failures),
+                        ours: true,
+                    }
                 }
             };
             own_work = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                () = self.handle.of(queue).notified() => true,
-                // What could not be sent stays our own work until it was.
-                () = tokio::time::sleep(pause) => failures > 0 || pause < LOOK_EVERY,
+                // While the queue is away, more work is no reason to try it sooner.
+                () = self.handle.of(queue).notified(), if failures == 0 => true,
+                () = tokio::time::sleep(next.pause) => next.ours,
             };
         }
     }
 
-    /// Sends batches until nothing is due or the window is full.
-    async fn send_due(&self, queue: QueueName, min_age: Duration) -> Result<(), RoundError> {
+    /// Sends what is due to be sent by this process; says when to look again.
+    async fn round(
+        &self,
+        queue: QueueName,
+        own_work: bool,
+        connections: &mut watch::Receiver<u64>,
+    ) -> Result<NextLook, RoundError> {
+        let mut window_full = own_work && self.send_due(queue, Duration::ZERO).await?;
+        if self.handle.sweeping.load(Ordering::Relaxed) {
+            self.resend_lost(queue, connections.has_changed().unwrap_or(false))
+                .await?;
+            connections.mark_unchanged();
+            let min_age = if own_work { Duration::ZERO } else { SWEEP_AGE };
+            window_full = self.send_due(queue, min_age).await?;
+        }
+        if window_full {
+            return Ok(NextLook {
+                pause: ROOM_EVERY,
+                ours: own_work,
+            });
+        }
+        let pause = self.pause(queue).await;
+        Ok(NextLook {
+            pause,
+            ours: pause < LOOK_EVERY,
+        })
+    }
+
+    /// Sends batches until nothing is due, or the window is full: then the answer is true.
+    async fn send_due(&self, queue: QueueName, min_age: Duration) -> Result<bool, RoundError> {
         loop {
-            let due = self.store.due(queue, BATCH, min_age).await?;
-            if due.is_empty() {
-                return Ok(());
+            let DueTasks { tasks, more } = self.store.due(queue, BATCH, min_age).await?;
+            if tasks.is_empty() {
+                return Ok(more);
             }
-            let full_batch = due.len() == BATCH;
-            let wakeups: Vec<_> = due
+            let wakeups: Vec<_> = tasks
                 .iter()
                 .map(|due| Wakeup {
                     task: due.task,
@@ -163,7 +185,7 @@ impl Dispatcher {
             let sent = wakeups.len();
             let confirmed = self.queue.send(queue, wakeups).await?;
             faults::reach(Step::DispatchAfterSend);
-            let marks: Vec<DueTask> = due
+            let marks: Vec<DueTask> = tasks
                 .into_iter()
                 .zip(confirmed)
                 .filter_map(|(due, confirmed)| confirmed.then_some(due))
@@ -175,8 +197,8 @@ impl Dispatcher {
             if unconfirmed > 0 {
                 return Err(RoundError::Unconfirmed { unconfirmed, sent });
             }
-            if !full_batch {
-                return Ok(());
+            if !more {
+                return Ok(false);
             }
         }
     }
@@ -199,9 +221,9 @@ impl Dispatcher {
     }
 
     /// Until the next back-off ends, if that is sooner than the next look.
-    async fn pause(&self, queue: QueueName, soonest: Duration) -> Duration {
+    async fn pause(&self, queue: QueueName) -> Duration {
         match self.store.next_due(queue).await {
-            Ok(Some(due)) => due.clamp(soonest, LOOK_EVERY),
+            Ok(Some(due)) => due.clamp(Duration::from_millis(1), LOOK_EVERY),
             Ok(None) | Err(_) => LOOK_EVERY,
         }
     }

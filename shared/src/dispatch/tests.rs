@@ -26,9 +26,9 @@ struct Tasks {
 
 #[async_trait]
 impl DispatchStore for Tasks {
-    async fn due(&self, queue: QueueName, limit: usize, _: Duration) -> Result<Vec<DueTask>, StoreError> {
+    async fn due(&self, queue: QueueName, limit: usize, _: Duration) -> Result<DueTasks, StoreError> {
         if queue != QUEUE {
-            return Ok(Vec::new());
+            return Ok(DueTasks::default());
         }
         self.looks.send_modify(|looks| *looks += 1);
         let due = self.due.lock().unwrap();
@@ -37,7 +37,10 @@ impl DispatchStore for Tasks {
         } else {
             limit
         };
-        Ok(due.iter().take(room).cloned().collect())
+        Ok(DueTasks {
+            tasks: due.iter().take(room).cloned().collect(),
+            more: due.len() > room,
+        })
     }
 
     async fn mark_sent(&self, sent: Vec<DueTask>) -> Result<u64, StoreError> {
@@ -51,9 +54,8 @@ impl DispatchStore for Tasks {
         Ok(0)
     }
 
-    async fn next_due(&self, queue: QueueName) -> Result<Option<Duration>, StoreError> {
-        let waits = queue == QUEUE && !self.due.lock().unwrap().is_empty();
-        Ok(waits.then_some(Duration::ZERO))
+    async fn next_due(&self, _: QueueName) -> Result<Option<Duration>, StoreError> {
+        Ok(None)
     }
 
     async fn outstanding(&self, _: QueueName) -> Result<u64, StoreError> {

@@ -13,6 +13,12 @@ pub trait ChangeFeed: Send {
     /// # Errors
     /// Any fault of the store; the next call goes on where this one stood.
     async fn next(&mut self) -> Result<Vec<JobChange>, StoreError>;
+
+    /// Passes over what has changed so far: nobody waited for it.
+    ///
+    /// # Errors
+    /// Any fault of the store.
+    async fn skip(&mut self) -> Result<(), StoreError>;
 }
 
 /// One job moved on.

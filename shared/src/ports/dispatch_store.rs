@@ -16,12 +16,7 @@ pub trait DispatchStore: Send + Sync {
     ///
     /// # Errors
     /// Any fault of the store.
-    async fn due(
-        &self,
-        queue: QueueName,
-        limit: usize,
-        min_age: Duration,
-    ) -> Result<Vec<DueTask>, StoreError>;
+    async fn due(&self, queue: QueueName, limit: usize, min_age: Duration) -> Result<DueTasks, StoreError>;
 
     /// Marks tasks as sent where they are still queued under the same dispatch number (P6); returns how many.
     ///
@@ -48,6 +43,15 @@ pub trait DispatchStore: Send + Sync {
     /// # Errors
     /// Any fault of the store.
     async fn outstanding(&self, queue: QueueName) -> Result<u64, StoreError>;
+}
+
+/// What is to be sent now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueTasks {
+    /// The tasks, longest due first.
+    pub tasks: Vec<DueTask>,
+    /// Whether others are due that the limit, or a full window, kept back.
+    pub more: bool,
 }
 
 /// A task that is to be sent.

@@ -344,6 +344,10 @@ impl ChangeFeed for Feed {
             None => std::future::pending().await,
         }
     }
+
+    async fn skip(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A component that is as it says.

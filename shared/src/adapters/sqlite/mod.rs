@@ -9,6 +9,7 @@ pub mod memory;
 pub mod projection;
 mod reader;
 mod turnstile;
+mod wal_index;
 mod writer;
 
 pub use reader::{ReadError, Reader};

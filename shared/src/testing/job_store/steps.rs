@@ -126,7 +126,7 @@ pub async fn cancel(store: &impl Fixture, id: JobId) -> (&'static str, JobView) 
 /// When the store fails.
 pub async fn due(store: &impl Fixture, queue: QueueName) -> Vec<DueTask> {
     let due = store.dispatch().due(queue, usize::MAX, Duration::ZERO).await;
-    due.expect("the store answers")
+    due.expect("the store answers").tasks
 }
 
 /// The tasks that are due in the queue.

@@ -10,12 +10,15 @@ use super::rows::{self, JobRow, int};
 use super::tx::Tx;
 use super::{JobStore, keys, read, staging, transition};
 use crate::adapters::sqlite::Write;
-use crate::job::{IdempotencyKey, JobRequest, JobState, Labels};
+use crate::job::{IdempotencyKey, JobRequest, JobState, JobView, Labels, Progress};
 use crate::ports::{AcceptStore, Accepted, InputChunk, KeptKey, NewJob, RejectRecord, StoreError, UploadId};
 use crate::time::Timestamp;
 
 /// How long an accept waits for its turn before it is refused (P9).
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What `revision` starts at.
+const FIRST_REVISION: u64 = 1;
 
 #[async_trait]
 impl AcceptStore for JobStore {
@@ -85,26 +88,52 @@ fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
         return Ok(Accepted::KeyKept(kept));
     }
     // The same accept again, after an outcome that was unknown (P3).
-    if rows::job_by_id(tx, job.id)?.is_none() {
-        admit(tx)?;
-        let input = match job.upload {
-            Some(upload) => {
-                staging::take(tx, upload)?;
-                *upload.0.as_bytes()
-            }
-            None => *job.id.as_bytes(),
-        };
-        let row = insert_job(tx, job, &input)?;
-        insert_tasks(tx, job, row.seq)?;
-        staging::add_chunks(tx, &input, &job.chunks)?;
-        staging::add_rejects(tx, &input, &job.rejects)?;
-        insert_labels(tx, &job.labels, row.seq)?;
-        insert_waits(tx, &job.request, row.seq)?;
-        keys::keep(tx, job.key.as_ref(), job.id)?;
-        transition::count_new(tx, &row)?;
+    if let Some(view) = read::view(tx.connection, job.id, 0)? {
+        return Ok(Accepted::Made(Box::new(view)));
     }
-    let view = read::view(tx.connection, job.id, 0)?.ok_or_else(|| Fault::corrupt("jobs.id", job.id))?;
-    Ok(Accepted::Made(Box::new(view)))
+    admit(tx)?;
+    let input = match job.upload {
+        Some(upload) => {
+            staging::take(tx, upload)?;
+            *upload.0.as_bytes()
+        }
+        None => *job.id.as_bytes(),
+    };
+    let row = insert_job(tx, job, &input)?;
+    insert_tasks(tx, job, row.seq)?;
+    staging::add_chunks(tx, &input, &job.chunks)?;
+    staging::add_rejects(tx, &input, &job.rejects)?;
+    insert_labels(tx, &job.labels, row.seq)?;
+    insert_waits(tx, &job.request, row.seq)?;
+    keys::keep(tx, job.key.as_ref(), job.id)?;
+    transition::count_new(tx, &row)?;
+    Ok(Accepted::Made(Box::new(accepted(job, &row))))
+}
+
+/// The job as it can be read from now on.
+fn accepted(job: &NewJob, row: &JobRow) -> JobView {
+    JobView {
+        id: job.id,
+        seq: row.seq,
+        request: job.request.clone(),
+        state: row.state,
+        revision: FIRST_REVISION,
+        retry_of: None,
+        labels: job.labels.clone(),
+        created_at: job.created_at,
+        started_at: None,
+        ended_at: None,
+        expires_at: None,
+        progress: Progress {
+            received: job.received,
+            rejected: job.rejected,
+            published: 0,
+        },
+        receipts: Vec::new(),
+        attempts: Vec::new(),
+        report: None,
+        error: None,
+    }
 }
 
 fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fault> {
@@ -115,7 +144,7 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
     tx.run(
         "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
                            root, input, trace, request, labels)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11, ?12)",
+         VALUES (?1, ?2, ?3, ?13, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11, ?12)",
         params![
             job.id.as_bytes(),
             kind.as_str(),
@@ -129,6 +158,7 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
             job.trace.to_string(),
             rows::to_json(&job.request),
             (!job.labels.is_empty()).then(|| rows::to_json(&job.labels)),
+            int(FIRST_REVISION),
         ],
     )?;
     Ok(JobRow {

@@ -14,7 +14,7 @@ use super::tx::Tx;
 use crate::adapters::sqlite::Write;
 use crate::job::{JobId, QueueName, TaskRef};
 use crate::mutant::{self, Mutant};
-use crate::ports::{DispatchStore, DueTask, StoreError};
+use crate::ports::{DispatchStore, DueTask, DueTasks, StoreError};
 
 /// P5: sent and unclaimed tasks of one queue.
 pub(super) const WINDOW: u64 = 10_000;
@@ -27,12 +27,7 @@ const QUIET_MS: i64 = 2_000;
 
 #[async_trait]
 impl DispatchStore for JobStore {
-    async fn due(
-        &self,
-        queue: QueueName,
-        limit: usize,
-        min_age: Duration,
-    ) -> Result<Vec<DueTask>, StoreError> {
+    async fn due(&self, queue: QueueName, limit: usize, min_age: Duration) -> Result<DueTasks, StoreError> {
         let due_before = self.clock().boot_ms().saturating_sub(millis(min_age));
         let window = self.window();
         self.read("due", move |connection| {
@@ -43,7 +38,7 @@ impl DispatchStore for JobStore {
                 }
             }
             let room = window.saturating_sub(sent);
-            let limit = u64::try_from(limit).unwrap_or(window).min(room);
+            let limit = limit.min(usize::try_from(room).unwrap_or(usize::MAX));
             due(connection, queue, limit, due_before)
         })
         .await
@@ -91,12 +86,7 @@ fn outstanding(connection: &Connection, queue: QueueName) -> Result<u64, Fault> 
     Ok(count(sent))
 }
 
-fn due(
-    connection: &Connection,
-    queue: QueueName,
-    limit: u64,
-    due_before: i64,
-) -> Result<Vec<DueTask>, Fault> {
+fn due(connection: &Connection, queue: QueueName, limit: usize, due_before: i64) -> Result<DueTasks, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT jobs.id, tasks.no, tasks.dispatch_no, jobs.trace
          FROM tasks JOIN jobs ON jobs.seq = tasks.job
@@ -104,10 +94,15 @@ fn due(
            AND tasks.at_boot_ms <= ?2
          ORDER BY tasks.at_boot_ms, tasks.job, tasks.no LIMIT ?3",
     )?;
-    let mut found = statement.query(params![queue.as_str(), due_before, rows::int(limit)])?;
-    let mut due = Vec::new();
+    // One beyond the limit tells whether there are more.
+    let read = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let mut found = statement.query(params![queue.as_str(), due_before, read])?;
+    let mut tasks = Vec::new();
     while let Some(row) = found.next()? {
-        due.push(DueTask {
+        if tasks.len() == limit {
+            return Ok(DueTasks { tasks, more: true });
+        }
+        tasks.push(DueTask {
             task: TaskRef {
                 job: JobId(Uuid::from_bytes(row.get(0)?)),
                 task: row.get(1)?,
@@ -116,7 +111,7 @@ fn due(
             trace: rows::trace(&row.get::<_, String>(3)?),
         });
     }
-    Ok(due)
+    Ok(DueTasks { tasks, more: false })
 }
 
 /// P6: a claim or another return to `queued` may have overtaken the mark.

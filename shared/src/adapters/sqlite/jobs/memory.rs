@@ -45,6 +45,7 @@ impl JobStore {
         let reader = Reader::of_memory(file.clone());
         Ok(Self {
             shared: Arc::new(Shared {
+                file: None,
                 presence: Arc::new(presence),
                 room: Room::new(PathBuf::from("."), options.disk_reserve_bytes),
                 writer: Writer::of_memory(file),

@@ -49,6 +49,7 @@ use self::health::Condition;
 use self::presence::Presence;
 use self::room::Room;
 use self::tx::Tx;
+use crate::adapters::sqlite::wal_index::WalIndex;
 use crate::adapters::sqlite::{Reader, Write, Writer};
 use crate::ports::{Clock, StoreError};
 
@@ -59,6 +60,8 @@ pub struct JobStore {
 }
 
 struct Shared {
+    /// The store's file, where other processes write it too.
+    file: Option<PathBuf>,
     room: Room,
     presence: Arc<Presence>,
     writer: Writer,
@@ -91,6 +94,7 @@ impl JobStore {
         let condition = Condition::up(clock.wall());
         Ok(Self {
             shared: Arc::new(Shared {
+                file: options.shared.then(|| path.to_owned()),
                 room: Room::new(folder_of(path), options.disk_reserve_bytes),
                 presence: Arc::new(presence),
                 writer,
@@ -109,11 +113,11 @@ impl JobStore {
     /// A feed of all changes from now on. A process needs one.
     #[must_use]
     pub fn changes(&self) -> JobChanges {
-        let look_every = self.shared.options.shared.then_some(changes::LOOK_EVERY);
+        let file = self.shared.file.as_deref();
         JobChanges::new(
             self.shared.feeds.clone(),
             self.shared.committed.subscribe(),
-            look_every,
+            file.map(WalIndex::beside),
         )
     }
 

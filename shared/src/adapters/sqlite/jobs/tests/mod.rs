@@ -27,7 +27,7 @@ async fn a_submit_lives_from_accept_to_success() {
     let accepted = made(store.accept(new).await.unwrap());
     assert_eq!((accepted.state, accepted.revision), (JobState::Queued, 1));
     let queue = JobKind::Submit.queue();
-    let due = store.due(queue, 10, Duration::ZERO).await.unwrap();
+    let due = store.due(queue, 10, Duration::ZERO).await.unwrap().tasks;
     assert_eq!(store.mark_sent(due).await.unwrap(), 1);
     assert_eq!(store.outstanding(queue).await.unwrap(), 1);
     let claimed = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap();
@@ -245,7 +245,7 @@ async fn p5_a_lost_wake_up_is_sent_again_after_two_quiet_seconds_or_a_minute_dou
     let queue = JobKind::Submit.queue();
     store.accept(submit(1)).await.unwrap();
     for (found_empty, wait_ms) in [(true, 2_000), (false, 120_000), (false, 240_000)] {
-        let due = store.due(queue, 9, Duration::ZERO).await.unwrap();
+        let due = store.due(queue, 9, Duration::ZERO).await.unwrap().tasks;
         assert_eq!(store.mark_sent(due.clone()).await.unwrap(), 1);
         bench.clock.pass(wait_ms - 1);
         assert_eq!(store.resend(queue, found_empty).await.unwrap(), 0);

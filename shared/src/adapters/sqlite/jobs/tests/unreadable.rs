@@ -37,7 +37,7 @@ async fn a_lapsed_task_that_cannot_be_read_does_not_keep_the_others_leased() {
         .await
         .unwrap();
     assert_eq!(
-        due.iter().map(|due| due.task).collect::<Vec<_>>(),
+        due.tasks.iter().map(|due| due.task).collect::<Vec<_>>(),
         [task(ids[1], 0)]
     );
 }
@@ -54,7 +54,7 @@ async fn a_trace_that_cannot_be_read_holds_up_no_dispatch_and_no_claim() {
         .due(JobKind::Submit.queue(), 10, Duration::ZERO)
         .await
         .unwrap();
-    assert_eq!(due.len(), 1);
+    assert_eq!(due.tasks.len(), 1);
     let claimed = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap();
     assert_eq!(claimed.len(), 1);
 }

@@ -32,6 +32,9 @@ enum Command {
     Operate(commands::Command),
 }
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     if let Some(Command::Openapi) = line.command {

@@ -350,7 +350,7 @@ impl Submitter {
         let (events, rejected) = (job.received - job.rejected, job.rejected);
         match self.store.accept(job).await {
             Ok(Accepted::Made(job)) => {
-                tracing::info!(job.id = %id, job.kind = %kind, events, rejected, "job accepted");
+                tracing::debug!(job.id = %id, job.kind = %kind, events, rejected, "job accepted");
                 self.dispatch.nudge(kind.queue());
                 Ok(Submitted { job, replayed: false })
             }

@@ -24,6 +24,9 @@ struct CommandLine {
     command: Option<Command>,
 }
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     let flags = line

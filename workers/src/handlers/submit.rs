@@ -49,7 +49,7 @@ impl SubmitHandler {
         let published = tally.into_published();
         match result {
             Ok(Signal::Go) => {
-                tracing::info!(
+                tracing::debug!(
                     events = published.events,
                     duration_ms = started.elapsed().as_millis(),
                     "events published"

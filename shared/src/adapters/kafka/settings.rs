@@ -41,8 +41,9 @@ impl Settings {
             .set("acks", "all")
             .set("message.timeout.ms", timeout_ms.to_string())
             .set("request.timeout.ms", (timeout_ms / 2).to_string())
-            // While a request is under way, what comes joins the next: a long wait for company only delays.
-            .set("linger.ms", "1")
+            // While requests are under way, what comes joins the next: a wait for company only delays. And librdkafka's
+            // thread spins through the last millisecond of every such wait.
+            .set("linger.ms", "0")
             .set("queue.buffering.max.kbytes", (BUFFER_BYTES / 1024).to_string())
             .set("queue.buffering.max.messages", "1000000")
             // The same partition for a key as Kafka's own tools choose.

@@ -167,7 +167,7 @@ impl MemoryFile {
 
     pub(super) async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
     where
-        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! callers ──write()──▶ two lanes ──▶ thread: turn at the file ─▶ BEGIN IMMEDIATE
-//!    ▲                 heartbeats first        SAVEPOINT, closure, RELEASE   (each caller alone)
+//!    ▲                 heartbeats first        each caller's closure; with savepoints when one fails
 //!    └──────── answers after the commit ◀───── COMMIT at the strictest member's level
 //! ```
 
@@ -218,13 +218,14 @@ impl Writer {
     }
 
     /// Runs `write` in the next batch and answers after its commit. An `Err` of the closure undoes what it has
-    /// written, and nothing of others. Dropping the future does not undo a write that has begun.
+    /// written, and nothing of others: then all closures of the batch may run once more. Dropping the future does not
+    /// undo a write that has begun.
     ///
     /// # Errors
     /// The closure's own, or a [`WriteError`].
     pub async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
     where
-        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {
@@ -239,7 +240,7 @@ impl Writer {
 impl Shared {
     async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
     where
-        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {

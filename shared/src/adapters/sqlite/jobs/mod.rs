@@ -147,7 +147,7 @@ impl JobStore {
 
     async fn write<T, F>(&self, how: Write, act: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        F: Fn(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
         T: Send + 'static,
     {
         // The writer must not hold the store: the thread ends when the last handle is gone.

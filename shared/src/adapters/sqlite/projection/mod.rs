@@ -99,7 +99,7 @@ impl Projection for ProjectionStore {
             .writer
             // The clock is read in the turn: waiting for it may take longer than a lease.
             .write(write, move |file| {
-                lease::hold(file, worker, &boot_id, clock.boot_ms(), ttl)
+                lease::hold(file, worker.clone(), &boot_id, clock.boot_ms(), ttl)
             })
             .await;
         self.answer("hold_projector", result)

@@ -34,8 +34,8 @@ impl ProjectionRebuild for ProjectionStore {
             .write(write, move |file| {
                 generation::check(file, ticket)?;
                 let outcome = fold_batch(file, Tables::Next, &batch)?;
-                let flipped = match flip {
-                    Some(lost) => generation::flip(file, &lost)?,
+                let flipped = match &flip {
+                    Some(lost) => generation::flip(file, lost)?,
                     None => false,
                 };
                 Ok(NextFold { outcome, flipped })

@@ -69,7 +69,7 @@ impl LogStanding for ProjectionStore {
 impl ProjectionStore {
     async fn change<F>(&self, operation: &'static str, change: F) -> Result<(), ProjectionError>
     where
-        F: FnOnce(&Connection) -> Result<(), Fault> + Send + 'static,
+        F: Fn(&Connection) -> Result<(), Fault> + Send + 'static,
     {
         let result = self.writer.write(Write::relaxed(operation).first(), change).await;
         self.answer(operation, result)

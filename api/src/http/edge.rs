@@ -15,7 +15,7 @@ use super::surface::{Offer, Surface};
 use crate::contract::ProblemCode;
 
 /// Bytes of names and values of all headers of a request.
-const HEADER_BYTES_MAX: usize = 32 * 1024;
+pub(super) const HEADER_BYTES_MAX: usize = 32 * 1024;
 
 /// The outermost endpoint.
 pub(super) struct Edge<E> {
@@ -133,7 +133,7 @@ where
     }
 }
 
-/// What is larger still never gets here: hyper answers it with an empty `431`.
+/// What is larger still never gets here: `connection` answers it.
 fn refuse_large_headers(request: &Request) -> Result<(), HttpProblem> {
     let headers = request.headers().iter();
     let bytes: usize = headers

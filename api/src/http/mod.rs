@@ -13,6 +13,7 @@ mod edge;
 mod import;
 mod jobs;
 mod key;
+mod media_range;
 mod operations;
 mod pages;
 mod problem;

@@ -124,7 +124,7 @@ async fn a_shutdown_ends_what_is_idle_at_once() {
         .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
-    stream.read(&mut [0; 1]).await.unwrap();
+    stream.read_u8().await.unwrap();
     served.shutdown.cancel();
     let ended = tokio::time::timeout(Duration::from_secs(4), served.ended).await;
     assert!(ended.is_ok(), "an idle connection holds the server up");

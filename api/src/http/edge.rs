@@ -158,6 +158,9 @@ fn refuse_large_headers(request: &Request) -> Result<(), HttpProblem> {
 
 /// A list in several lines is one list (RFC 9110, 5.3); whoever reads a header reads one line.
 fn join_lists(headers: &mut HeaderMap) {
+    if headers.len() == headers.keys_len() {
+        return;
+    }
     for name in LISTS {
         let mut lines = headers.get_all(&name).iter();
         if lines.next().is_none() || lines.next().is_none() {

@@ -4,18 +4,17 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poem::Server;
-use poem::listener::{Acceptor, Listener, TcpListener};
 use shared::config::{Config, Profile};
 use shared::job::Role;
 use shared::telemetry::Metrics;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workers::app::Host;
 use workers::app_error::AppError;
 use workers::process::{block_on, shutdown_signal, start_process, stopped_within};
 
 use crate::gauges;
-use crate::http::{ApiState, HttpOptions, routes};
+use crate::http::{self, ApiState, HttpOptions, routes};
 use crate::poll::Poller;
 use crate::submit::{IntakeLimits, Submitter};
 
@@ -51,23 +50,11 @@ async fn serve(config: &Config, metrics: Metrics) -> Result<(), AppError> {
         address: config.http.listen.to_string(),
         source,
     };
-    let acceptor = TcpListener::bind(config.http.listen)
-        .into_acceptor()
-        .await
-        .map_err(listen)?;
-    let address = acceptor
-        .local_addr()
-        .first()
-        .and_then(|address| address.as_socket_addr().copied());
-    welcome(address.unwrap_or(config.http.listen), config.profile);
+    let listener = TcpListener::bind(config.http.listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    welcome(address, config.profile);
     let endpoint = routes(state(config, &host, metrics, shutdown.clone()));
-    let result = Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(
-            endpoint,
-            shutdown.cancelled_owned(),
-            Some(config.workers.shutdown_timeout / 2),
-        )
-        .await;
+    http::serve(listener, endpoint, shutdown, config.workers.shutdown_timeout / 2).await;
     served.cancel();
     stopped_within(config.workers.shutdown_timeout, async {
         let _ = tokio::join!(dispatcher, upkeep, log_watch, gauges);
@@ -76,10 +63,7 @@ async fn serve(config: &Config, metrics: Metrics) -> Result<(), AppError> {
         }
     })
     .await;
-    result.map_err(|source| AppError::System {
-        what: "the HTTP server",
-        source,
-    })
+    Ok(())
 }
 
 fn state(config: &Config, host: &Host, metrics: Metrics, shutdown: CancellationToken) -> Arc<ApiState> {

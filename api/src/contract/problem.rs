@@ -166,6 +166,8 @@ problem_codes! {
         "The job existed and has been removed. What it published stays counted."
     TooLarge "too_large" 413 false "The body is too large"
         "The body, or the number of its events, is over the limit. POST /import takes streams of any usual length."
+    UriTooLong "uri_too_long" 414 false "The URI is too long"
+        "Path and query together hold at most 65,534 bytes."
     UnsupportedMediaType "unsupported_media_type" 415 false "The body has the wrong media type"
         "The detail holds the header to add. Multipart, Content-Encoding and charsets other than UTF-8 are not taken."
     Invalid "invalid" 422 false "The request is not valid"
@@ -210,6 +212,7 @@ impl ProblemCode {
             404 => Self::NotFound,
             405 => Self::MethodNotAllowed,
             413 => Self::TooLarge,
+            414 => Self::UriTooLong,
             415 => Self::UnsupportedMediaType,
             431 => Self::HeadersTooLarge,
             503 => Self::Overloaded,

@@ -9,6 +9,7 @@ use shared::job::{BulkRequest, JobFilter, JobRequest, Labels};
 use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
+use super::body::NoBody;
 use super::key::KeyHeader;
 use super::problem::HttpProblem;
 use super::query::filter;
@@ -46,6 +47,7 @@ impl BulkApi {
         /// Makes the request repeatable: the same key with the same request leads to the same job.
         #[oai(name = "Idempotency-Key")]
         key: KeyHeader,
+        _body: NoBody,
     ) -> poem::Result<JobAccepted> {
         let filter = filter(kind.0, states.0, label.0.as_deref(), created_from.0, created_to.0)?;
         accept(&state, JobRequest::Cancel, filter, key, *trace.0).await
@@ -74,6 +76,7 @@ impl BulkApi {
         /// Makes the request repeatable: the same key with the same request leads to the same job.
         #[oai(name = "Idempotency-Key")]
         key: KeyHeader,
+        _body: NoBody,
     ) -> poem::Result<JobAccepted> {
         let filter = filter(kind.0, states.0, label.0.as_deref(), created_from.0, created_to.0)?;
         accept(&state, JobRequest::Retry, filter, key, *trace.0).await

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use poem::http::{StatusCode, header};
 use poem::web::{Data, Path};
-use poem::{IntoResponse, Request, Response, handler};
+use poem::{Body, IntoResponse, Request, Response, handler};
 
 use super::problem::HttpProblem;
 use crate::contract::ProblemCode;
@@ -12,15 +13,15 @@ use crate::openapi;
 
 /// Pages that are made once.
 pub(super) struct Pages {
-    specification: String,
-    swagger: String,
+    specification: Bytes,
+    swagger: Bytes,
 }
 
 impl Pages {
     pub(super) fn new(document: &serde_json::Value) -> Self {
         Self {
-            specification: document.to_string(),
-            swagger: openapi::swagger_page(document),
+            specification: document.to_string().into(),
+            swagger: openapi::page(document).into(),
         }
     }
 }
@@ -88,7 +89,7 @@ fn document(title: &str, body: &str) -> String {
 }
 
 /// The policy keeps every page, Swagger's too, from loading anything from elsewhere.
-fn page(html: String) -> Response {
+fn page(html: impl Into<Body>) -> Response {
     Response::builder()
         .content_type("text/html; charset=utf-8")
         .header(
@@ -96,5 +97,5 @@ fn page(html: String) -> Response {
             "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
              img-src 'self' data:; frame-ancestors 'none'",
         )
-        .body(html)
+        .body(html.into())
 }

@@ -1,21 +1,30 @@
 //! Around every request: its id and trace, the check of its method and parameters, one line of log, and the
 //! guarantee that whatever goes wrong inside leaves as a problem.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use poem::http::{HeaderValue, Method, Uri, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 use shared::wire::TraceContext;
 use tracing::Instrument;
 
 use super::problem::HttpProblem;
-use super::surface::{Offer, Surface};
+use super::surface::{Occurs, Offer, Surface};
 use crate::contract::ProblemCode;
 
 /// Bytes of names and values of all headers of a request.
-const HEADER_BYTES_MAX: usize = 32 * 1024;
+pub(super) const HEADER_BYTES_MAX: usize = 32 * 1024;
+
+/// The headers that are read and hold a list.
+const LISTS: [HeaderName; 4] = [
+    header::ACCEPT,
+    header::CONTENT_ENCODING,
+    header::IF_NONE_MATCH,
+    HeaderName::from_static("prefer"),
+];
 
 /// The outermost endpoint.
 pub(super) struct Edge<E> {
@@ -85,8 +94,9 @@ where
     E: Endpoint,
     E::Output: IntoResponse,
 {
-    async fn answer(&self, request: Request) -> Result<Response, HttpProblem> {
+    async fn answer(&self, mut request: Request) -> Result<Response, HttpProblem> {
         refuse_large_headers(&request)?;
+        join_lists(request.headers_mut());
         let Some(offer) = self.surface.at(request.uri().path()) else {
             let detail = "There is nothing at this path; /docs shows what there is.";
             return Err(HttpProblem::new(ProblemCode::NotFound, detail));
@@ -94,7 +104,7 @@ where
         if !offer.takes(request.method()) {
             return Err(self.method_not_allowed(&request, offer));
         }
-        refuse_unknown_parameters(request.uri(), request.method(), offer)?;
+        refuse_wrong_parameters(request.uri(), request.method(), offer)?;
         match self.inner.call(request).await {
             Ok(output) => Ok(output.into_response()),
             Err(error) => Err(HttpProblem::of(&error, &offer.template)),
@@ -133,7 +143,7 @@ where
     }
 }
 
-/// What is larger still never gets here: hyper answers it with an empty `431`.
+/// What is larger still never gets here: `connection` answers it.
 fn refuse_large_headers(request: &Request) -> Result<(), HttpProblem> {
     let headers = request.headers().iter();
     let bytes: usize = headers
@@ -146,6 +156,22 @@ fn refuse_large_headers(request: &Request) -> Result<(), HttpProblem> {
     Err(HttpProblem::new(ProblemCode::HeadersTooLarge, detail))
 }
 
+/// A list in several lines is one list (RFC 9110, 5.3); whoever reads a header reads one line.
+fn join_lists(headers: &mut HeaderMap) {
+    if headers.len() == headers.keys_len() {
+        return;
+    }
+    for name in LISTS {
+        let mut lines = headers.get_all(&name).iter();
+        if lines.next().is_none() || lines.next().is_none() {
+            continue;
+        }
+        let lines: Vec<_> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        let joined = HeaderValue::from_bytes(&lines.join(&b", "[..])).expect("joined values are a value");
+        headers.insert(name, joined);
+    }
+}
+
 fn trace_of(request: &Request) -> TraceContext {
     request
         .header("traceparent")
@@ -153,29 +179,41 @@ fn trace_of(request: &Request) -> TraceContext {
         .map_or_else(TraceContext::generate, |caller| caller.child())
 }
 
-fn refuse_unknown_parameters(uri: &Uri, method: &Method, offer: &Offer) -> Result<(), HttpProblem> {
+/// Unknown ones, and those that stand twice where only one can count.
+fn refuse_wrong_parameters(uri: &Uri, method: &Method, offer: &Offer) -> Result<(), HttpProblem> {
     let (Some(query), Some(known)) = (uri.query(), offer.parameters(method)) else {
         return Ok(());
     };
+    let mut seen = BTreeSet::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let name = pair
             .split_once('=')
             .map_or(pair, |(name, _)| name)
             .replace('+', " ");
         let name = percent_encoding::percent_decode_str(&name).decode_utf8_lossy();
-        // A `POST` ignores `wait`: it may stay in a line that is edited from a `GET`.
-        let ignored = method == Method::POST && name == "wait";
-        if !ignored && !known.contains(name.as_ref()) {
-            let reason = if known.is_empty() {
-                "this path takes no parameters".to_owned()
-            } else {
-                let known: Vec<_> = known.iter().map(String::as_str).collect();
-                format!("not known here; there are {}", known.join(", "))
-            };
-            return Err(HttpProblem::parameter(&name, &reason));
+        match known.get(name.as_ref()) {
+            // A `POST` ignores `wait`: it may stay in a line that is edited from a `GET`.
+            None if method == Method::POST && name == "wait" => {}
+            None => return Err(unknown_parameter(&name, known)),
+            Some(Occurs::Often) => {}
+            Some(Occurs::Once) => {
+                if !seen.insert(name.clone().into_owned()) {
+                    return Err(HttpProblem::parameter(&name, "it stands more than once"));
+                }
+            }
         }
     }
     Ok(())
+}
+
+fn unknown_parameter(name: &str, known: &BTreeMap<String, Occurs>) -> HttpProblem {
+    let reason = if known.is_empty() {
+        "this path takes no parameters".to_owned()
+    } else {
+        let known: Vec<_> = known.keys().map(String::as_str).collect();
+        format!("not known here; there are {}", known.join(", "))
+    };
+    HttpProblem::parameter(name, &reason)
 }
 
 /// Never the query or the body: they hold users.

@@ -11,9 +11,10 @@ use poem_openapi::registry::{
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::ports::StoredReject;
 
+use super::media_range::preferred;
 use super::pages::{PAGE, Page, csv, harmless, paged};
 use super::problem::{HttpProblem, found};
-use super::query::{JobRef, preferred};
+use super::query::JobRef;
 use super::result::vary_accept;
 use super::state::ApiState;
 use crate::contract::Reject;

@@ -12,9 +12,10 @@ use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::job::{GroupBy, JobState, JobView, Report, ReportRow};
 
+use super::media_range::preferred;
 use super::pages::{PAGE, Page, csv, harmless, paged};
 use super::problem::{HttpProblem, found};
-use super::query::{JobRef, preferred};
+use super::query::JobRef;
 use super::state::ApiState;
 use crate::contract::{JobResult, ProblemCode, ReportPlace, ReportResult};
 use crate::openapi::Tag;

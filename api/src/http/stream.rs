@@ -17,8 +17,9 @@ use poem_openapi::{ApiResponse, OpenApi};
 use shared::job::{JobId, JobView};
 use shared::ports::JobLookup;
 
+use super::media_range::preferred;
 use super::problem::{HttpProblem, found};
-use super::query::{JobRef, preferred};
+use super::query::JobRef;
 use super::result::vary_accept;
 use super::state::ApiState;
 use crate::contract::{JobHistory, SeenTags};

@@ -1,7 +1,7 @@
 //! What the service offers, by path: read from the specification, so that `Allow` and the known parameters
 //! cannot differ from it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use poem::http::Method;
 use serde_json::Value;
@@ -24,7 +24,14 @@ pub(super) struct Surface(Vec<Offer>);
 pub(super) struct Offer {
     /// Like `/jobs/{id}`.
     pub(super) template: String,
-    methods: BTreeMap<String, BTreeSet<String>>,
+    methods: BTreeMap<String, BTreeMap<String, Occurs>>,
+}
+
+/// How often a query parameter may stand in a query.
+#[derive(Clone, Copy)]
+pub(super) enum Occurs {
+    Once,
+    Often,
 }
 
 impl Surface {
@@ -37,12 +44,12 @@ impl Surface {
                 .as_object()
                 .into_iter()
                 .flatten()
-                .map(|(method, operation)| (method.to_uppercase(), query_names(operation)))
+                .map(|(method, operation)| (method.to_uppercase(), query_parameters(operation)))
                 .collect(),
         });
         let operations = OPERATIONS.map(|template| Offer {
             template: template.to_owned(),
-            methods: BTreeMap::from([("GET".to_owned(), BTreeSet::new())]),
+            methods: BTreeMap::from([("GET".to_owned(), BTreeMap::new())]),
         });
         let mut offers: Vec<_> = described.chain(operations).collect();
         for offer in &mut offers {
@@ -76,17 +83,24 @@ impl Offer {
         self.methods.contains_key(method.as_str())
     }
 
-    /// The names of the query parameters that the operation knows.
-    pub(super) fn parameters(&self, method: &Method) -> Option<&BTreeSet<String>> {
+    /// The query parameters that the operation knows.
+    pub(super) fn parameters(&self, method: &Method) -> Option<&BTreeMap<String, Occurs>> {
         self.methods.get(method.as_str())
     }
 }
 
-fn query_names(operation: &Value) -> BTreeSet<String> {
+fn query_parameters(operation: &Value) -> BTreeMap<String, Occurs> {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     parameters
         .filter(|parameter| parameter["in"] == "query")
-        .filter_map(|parameter| parameter["name"].as_str().map(str::to_owned))
+        .filter_map(|parameter| {
+            let occurs = if parameter["schema"]["type"] == "array" {
+                Occurs::Often
+            } else {
+                Occurs::Once
+            };
+            parameter["name"].as_str().map(|name| (name.to_owned(), occurs))
+        })
         .collect()
 }
 

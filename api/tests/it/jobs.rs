@@ -146,6 +146,9 @@ fn all_jobs_that_match_are_cancelled_or_retried_by_one_request() {
     census
         .post("/jobs/cancel?state=nonsense")
         .problem(400, "bad_parameter");
+    census
+        .post_json("/jobs/cancel", &json!({"label": ["run:2"]}))
+        .problem(400, "bad_request");
     let headers = [("idempotency-key", "k")];
     let first = census
         .post_with("/jobs/cancel?label=run:9", &headers, "")

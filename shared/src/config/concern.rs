@@ -172,7 +172,8 @@ impl Config {
                 max_events: from.number("max_events", 1..=1_000_000),
                 max_stream_bytes: from.size("max_stream", KIB..=1024 * GIB),
                 max_line_bytes: from.size("max_line", KIB..=16 * KIB * KIB) as usize,
-                max_text: from.number("max_text", 1..=10_000),
+                // A UUID is an id, and those of the sample users are.
+                max_text: from.number("max_text", 36..=10_000),
             },
             store: StoreSettings {
                 data_dir: from.take("data_dir", PathBuf::new(), |text| Ok(PathBuf::from(text))),
@@ -220,9 +221,22 @@ fn profile(text: &str) -> Result<Profile, String> {
 
 /// The text itself is not repeated: it may hold a password.
 fn rabbitmq_url(text: &str) -> Result<String, String> {
-    match text.strip_prefix("amqp://") {
-        Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
-        _ => Err("it has to be an address like amqp://user:password@host:5672/%2f".to_owned()),
+    if text.strip_prefix("amqp://").is_some_and(names_host) {
+        Ok(text.to_owned())
+    } else {
+        Err("it has to be an address like amqp://user:password@host:5672/%2f".to_owned())
+    }
+}
+
+/// Whether a host, and if a port then one that exists, stands between credentials and path.
+fn names_host(rest: &str) -> bool {
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        // The colon is one of an IPv6 address.
+        Some(_) if authority.ends_with(']') => true,
+        Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok(),
+        None => !authority.is_empty(),
     }
 }
 
@@ -282,9 +296,17 @@ mod tests {
 
     #[test]
     fn a_bad_url_is_refused_without_repeating_its_password() {
-        let text = load(&[("rabbitmq_url", "ampq://me:secret@host")])
-            .unwrap_err()
-            .to_string();
-        assert!(!text.contains("secret"), "{text}");
+        for url in [
+            "ampq://me:secret@host",
+            "amqp://me:secret@",
+            "amqp://me:secret@:5672/%2f",
+            "amqp://me:secret@host:99999",
+        ] {
+            let text = load(&[("rabbitmq_url", url)]).unwrap_err().to_string();
+            assert!(!text.contains("secret"), "{text}");
+        }
+        for url in ["amqp://host", "amqp://me:p@ss/w@host:1/%2f", "amqp://[::1]:1/x"] {
+            assert_eq!(load(&[("rabbitmq_url", url)]).unwrap().brokers.rabbitmq_url, url);
+        }
     }
 }

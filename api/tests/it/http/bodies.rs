@@ -42,7 +42,7 @@ async fn a_body_that_breaks_off_or_stalls_is_incomplete() {
 #[tokio::test]
 async fn a_wrong_media_type_is_told_which_header_to_add() {
     let service = Service::start();
-    let cases: [(&str, &[(&str, &str)]); 9] = [
+    let cases: [(&str, &[(&str, &str)]); 10] = [
         ("/submit", &[]),
         (
             "/submit",
@@ -50,6 +50,14 @@ async fn a_wrong_media_type_is_told_which_header_to_add() {
         ),
         ("/submit", &[("content-type", "application/json; charset=latin1")]),
         ("/submit", &[JSON, ("content-encoding", "gzip")]),
+        (
+            "/submit",
+            &[
+                JSON,
+                ("content-encoding", "identity"),
+                ("content-encoding", "gzip"),
+            ],
+        ),
         ("/report", &[("content-type", "text/plain")]),
         ("/import", &[]),
         ("/import", &[("content-type", "application/json")]),

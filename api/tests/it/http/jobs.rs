@@ -67,6 +67,23 @@ async fn p2_what_the_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_list_in_several_lines_is_one_list() {
+    let service = Service::start();
+    let id = service.store.submit(JobState::Succeeded);
+    let headers = [
+        ("if-none-match", "\"other\""),
+        ("if-none-match", "W/\"7-1\""),
+        ("prefer", "respond-async"),
+        ("prefer", "wait=5"),
+    ];
+    let answer = service
+        .send(Method::GET, &format!("/jobs/{id}"), &headers, Body::empty())
+        .await;
+    assert_eq!(answer.status, StatusCode::NOT_MODIFIED);
+    assert_eq!(answer.header("preference-applied"), "wait=5");
+}
+
+#[tokio::test]
 async fn the_advice_when_to_look_again_grows_and_ends_with_the_job() {
     let service = Service::start();
     let made = service.send(Method::POST, "/submit/1", &[], Body::empty()).await;

@@ -49,7 +49,7 @@ async fn the_lines_of_the_poc_are_answered_with_the_line_that_works() {
 }
 
 #[tokio::test]
-async fn an_unknown_parameter_is_refused_on_any_path() {
+async fn an_unknown_or_doubled_parameter_is_refused_on_any_path() {
     let service = Service::start();
     for (method, uri) in [
         (Method::GET, "/healthz?verbose"),
@@ -57,6 +57,9 @@ async fn an_unknown_parameter_is_refused_on_any_path() {
         (Method::GET, "/jobs/x?wait=1&color=red"),
         (Method::POST, "/submit/3?color=red"),
         (Method::POST, "/report?group_by=city"),
+        // Of two that cannot both count neither does.
+        (Method::GET, "/jobs?limit=1&limit=2"),
+        (Method::POST, "/import?format=csv&%66ormat=ndjson"),
     ] {
         let answer = service.send(method, uri, &[], Body::empty()).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{uri}");
@@ -110,6 +113,9 @@ async fn a_job_that_never_was_is_told_from_one_that_was_removed() {
     for (id, status) in [
         ("malformed".to_owned(), StatusCode::NOT_FOUND),
         ("%ff".to_owned(), StatusCode::NOT_FOUND),
+        (format!("{{{removed}}}"), StatusCode::NOT_FOUND),
+        (removed.to_string().replace('-', ""), StatusCode::NOT_FOUND),
+        (removed.to_string().to_uppercase(), StatusCode::GONE),
         (JobId::generate().to_string(), StatusCode::NOT_FOUND),
         (removed.to_string(), StatusCode::GONE),
     ] {

@@ -221,9 +221,49 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
     use futures_util::FutureExt;
+    use tokio::sync::watch;
 
     use super::*;
+
+    /// Counts what is asked of it, and never tells anything.
+    #[derive(Default)]
+    struct Silent {
+        skips: watch::Sender<u32>,
+        reads: watch::Sender<u32>,
+    }
+
+    #[async_trait]
+    impl ChangeFeed for Arc<Silent> {
+        async fn next(&mut self) -> Result<Vec<JobChange>, StoreError> {
+            self.reads.send_modify(|reads| *reads += 1);
+            std::future::pending().await
+        }
+
+        async fn skip(&mut self) -> Result<(), StoreError> {
+            self.skips.send_modify(|skips| *skips += 1);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn changes_are_read_only_while_somebody_waits_who_looks_again_first() {
+        let (feed, waiters) = (Arc::new(Silent::default()), Arc::new(Waiters::default()));
+        let (mut skips, mut reads) = (feed.skips.subscribe(), feed.reads.subscribe());
+        let shutdown = CancellationToken::new();
+        tokio::spawn(follow(Box::new(feed), Arc::clone(&waiters), shutdown.clone()));
+        tokio::task::yield_now().await;
+        assert_eq!((*skips.borrow(), *reads.borrow()), (0, 0));
+        let waiting = waiters.register(JobId::generate());
+        let again = waiting.signal.ended.notified();
+        tokio::pin!(again);
+        again.as_mut().enable();
+        skips.wait_for(|skips| *skips == 1).await.unwrap();
+        again.await;
+        reads.wait_for(|reads| *reads == 1).await.unwrap();
+        shutdown.cancel();
+    }
 
     #[test]
     fn only_who_waits_for_the_job_is_woken_and_leaves_nothing_behind() {

@@ -69,6 +69,12 @@ struct Forgetful {
     remembers: AtomicBool,
 }
 
+/// A server that cannot be reached.
+struct Away {
+    connections: watch::Sender<u64>,
+    tries: watch::Sender<u32>,
+}
+
 impl Health for Forgetful {
     fn health(&self) -> ComponentHealth {
         ComponentHealth {
@@ -102,19 +108,54 @@ impl JobQueue for Forgetful {
     }
 }
 
-fn start(tasks: u32, full: bool) -> (Arc<Tasks>, CancellationToken) {
+impl Health for Away {
+    fn health(&self) -> ComponentHealth {
+        ComponentHealth {
+            name: "queue",
+            up: false,
+            since: Timestamp::MIN,
+            detail: None,
+        }
+    }
+}
+
+#[async_trait]
+impl JobQueue for Away {
+    async fn send(&self, _: QueueName, _: Vec<Wakeup>) -> Result<Vec<bool>, QueueError> {
+        self.tries.send_modify(|tries| *tries += 1);
+        Err(QueueError::Away)
+    }
+
+    async fn depth(&self, _: QueueName) -> Result<u64, QueueError> {
+        Err(QueueError::Away)
+    }
+
+    async fn consume(&self, _: QueueName, _: u16) -> Box<dyn Deliveries> {
+        panic!("a dispatcher takes nothing")
+    }
+
+    fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+}
+
+fn tasks(tasks: u32, full: bool) -> Arc<Tasks> {
     let job = JobId::generate();
     let due = |task| DueTask {
         task: TaskRef { job, task },
         dispatch_no: 0,
         trace: TraceContext::generate(),
     };
-    let store = Arc::new(Tasks {
+    Arc::new(Tasks {
         due: Mutex::new((0..tasks).map(due).collect()),
         full: AtomicBool::new(full),
         looks: watch::Sender::new(0),
         left: watch::Sender::new(tasks as usize),
-    });
+    })
+}
+
+fn start(due: u32, full: bool) -> (Arc<Tasks>, CancellationToken) {
+    let store = tasks(due, full);
     let queue = Arc::new(Forgetful {
         connections: watch::Sender::new(1),
         remembers: AtomicBool::new(false),
@@ -148,5 +189,27 @@ async fn p5_a_full_window_is_looked_at_calmly() {
     let mut left = store.left.subscribe();
     let none = tokio::time::timeout(BOUND, left.wait_for(|left| *left == 0)).await;
     assert_eq!(*none.unwrap().unwrap(), 0);
+    shutdown.cancel();
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_work_does_not_hasten_the_next_try_of_a_queue_that_is_away() {
+    let queue = Arc::new(Away {
+        connections: watch::Sender::new(0),
+        tries: watch::Sender::new(0),
+    });
+    let handle = DispatchHandle::default();
+    let dispatcher = Dispatcher::new(tasks(1, false), Arc::clone(&queue) as _, handle.clone());
+    let shutdown = CancellationToken::new();
+    tokio::spawn(dispatcher.run(shutdown.clone()));
+    let mut tries = queue.tries.subscribe();
+    tries.wait_for(|tries| *tries == 1).await.unwrap();
+    for _ in 0..1_000 {
+        handle.nudge(QUEUE);
+        // Never idle, so that the paused clock stands still.
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*tries.borrow(), 1);
+    tries.wait_for(|tries| *tries == 2).await.unwrap();
     shutdown.cancel();
 }

@@ -1,12 +1,14 @@
-//! The one writer of a SQLite file: batches, savepoints, patience, versions (P2, P9, P24).
+//! The one writer of a SQLite file: batches, bad members, patience, versions (P2, P9, P24).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use rusqlite::Connection;
 use shared::adapters::sqlite::{OpenError, ReadError, Reader, Schema, Write, WriteError, Writer};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 const SCHEMA: Schema = Schema {
     name: "numbers",
@@ -56,20 +58,96 @@ fn insert(connection: &Connection, n: i64) -> Result<i64, Fault> {
     Ok(n)
 }
 
+/// Keeps the writer busy until it is opened: whoever waits meanwhile shares the next batch.
+struct Gate {
+    open: mpsc::Sender<()>,
+    passed: JoinHandle<Result<(), Fault>>,
+}
+
+impl Gate {
+    fn before(writer: &Writer) -> Self {
+        let (open, gate) = mpsc::channel::<()>();
+        let writer = writer.clone();
+        let passed = tokio::spawn(async move {
+            writer
+                .write(Write::relaxed("gate"), move |_| {
+                    gate.recv().expect("the gate is opened");
+                    Ok(())
+                })
+                .await
+        });
+        Self { open, passed }
+    }
+
+    async fn open(self) {
+        self.open.send(()).unwrap();
+        self.passed.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn p2_who_refuses_and_has_written_nothing_lets_nobody_run_again() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let file = File::new();
+    let gate = Gate::before(&file.writer);
+    // On one thread each is in its lane before the gate opens.
+    tokio::task::yield_now().await;
+    let write = |write: fn(&Connection) -> Result<i64, Fault>| {
+        let writer = file.writer.clone();
+        tokio::spawn(async move { writer.write(Write::flushed("some"), write).await })
+    };
+    let good = write(|c| {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        insert(c, 1)
+    });
+    let refuses = write(|_| Err(Fault::Sqlite(rusqlite::Error::InvalidQuery)));
+    tokio::task::yield_now().await;
+    gate.open().await;
+    assert_eq!(good.await.unwrap().unwrap(), 1);
+    assert!(matches!(refuses.await.unwrap(), Err(Fault::Sqlite(_))));
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+    assert_eq!(file.numbers().await, [1]);
+}
+
+#[tokio::test]
+async fn p3_a_transaction_that_sqlite_gives_up_takes_nobody_with_it_unsaid() {
+    let file = File::new();
+    let gate = Gate::before(&file.writer);
+    tokio::task::yield_now().await;
+    let write = |write: fn(&Connection) -> Result<i64, Fault>| {
+        let writer = file.writer.clone();
+        tokio::spawn(async move { writer.write(Write::flushed("some"), write).await })
+    };
+    let good = write(|c| insert(c, 1));
+    // As SQLite does by itself when the disk is full.
+    let full = write(|c| {
+        c.execute_batch("ROLLBACK")?;
+        Ok(2)
+    });
+    let after = write(|c| insert(c, 3));
+    tokio::task::yield_now().await;
+    gate.open().await;
+    for outcome in [good, full, after] {
+        let outcome = outcome.await.unwrap();
+        assert!(
+            matches!(outcome, Err(Fault::Write(WriteError::OutcomeUnknown(_)))),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(file.numbers().await, []);
+    assert_eq!(
+        file.writer
+            .write(Write::flushed("next"), |c| insert(c, 4))
+            .await
+            .unwrap(),
+        4
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_a_bad_member_of_a_batch_fails_alone() {
     let file = File::new();
-    // The gate keeps the first batch open until all others wait: they share the second one.
-    let (open, gate) = mpsc::channel::<()>();
-    let writer = file.writer.clone();
-    let first = tokio::spawn(async move {
-        writer
-            .write::<_, Fault, _>(Write::relaxed("gate"), move |_| {
-                gate.recv().expect("the gate is opened");
-                Ok(())
-            })
-            .await
-    });
+    let gate = Gate::before(&file.writer);
     let spawn = |how, write: fn(&Connection) -> Result<i64, Fault>| {
         let writer = file.writer.clone();
         tokio::spawn(async move { writer.write(how, write).await })
@@ -84,8 +162,7 @@ async fn p2_a_bad_member_of_a_batch_fails_alone() {
         panic!("on purpose")
     });
     let last = spawn(Write::relaxed("last").first(), |c| insert(c, 4));
-    open.send(()).unwrap();
-    first.await.unwrap().unwrap();
+    gate.open().await;
     assert_eq!(good.await.unwrap().unwrap(), 1);
     assert!(matches!(bad.await.unwrap(), Err(Fault::Sqlite(_))));
     assert!(matches!(

@@ -37,6 +37,16 @@ pub async fn each_change_is_seen_in_its_order(store: impl Fixture) {
     assert_eq!(next(&mut *feed).await, [(second, 2, true)]);
 }
 
+/// What was skipped is not told; what comes after it is.
+pub async fn a_feed_passes_over_what_nobody_waited_for(store: impl Fixture) {
+    let mut feed = store.feed();
+    accept(&store, submit(&store, 1)).await;
+    let one = accept(&store, submit(&store, 1)).await.id;
+    feed.skip().await.expect("the store answers");
+    cancel(&store, one).await;
+    assert_eq!(next(&mut *feed).await, [(one, 2, true)]);
+}
+
 /// Who looks late sees where every job stands, in the order of their last changes.
 pub async fn a_feed_that_looks_late_misses_no_job(store: impl Fixture) {
     let mut feed = store.feed();

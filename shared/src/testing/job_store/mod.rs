@@ -158,6 +158,7 @@ macro_rules! job_store_suite {
             list::unknown_ids_are_told_apart,
             list::open_jobs_are_counted_by_kind_and_state,
             changes::each_change_is_seen_in_its_order,
+            changes::a_feed_passes_over_what_nobody_waited_for,
             changes::a_feed_that_looks_late_misses_no_job,
             changes::what_changes_nothing_is_not_in_the_feed,
             changes::a_feed_sees_what_another_process_changes,

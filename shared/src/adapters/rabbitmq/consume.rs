@@ -1,11 +1,11 @@
 //! A consuming thread and the async side that it hands deliveries to (step 4).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use amiquip::{AmqpValue, ConsumerMessage, ConsumerOptions};
+use amiquip::{AmqpValue, Channel, ConsumerMessage, ConsumerOptions};
 use async_trait::async_trait;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select};
 use tokio::sync::mpsc;
@@ -69,7 +69,7 @@ impl Consumer {
         let consumer = channel
             .basic_consume(&self.queue, ConsumerOptions::default())
             .map_err(LinkFault::refused("consuming"))?;
-        let mut open = HashMap::new();
+        let mut open = BTreeMap::new();
         loop {
             select! {
                 recv(self.verdicts) -> verdict => {
@@ -116,15 +116,11 @@ impl Duty for Consumer {
 fn settle(
     verdict: Verdict,
     session: &Session,
-    open: &mut HashMap<u64, amiquip::Delivery>,
+    open: &mut BTreeMap<u64, amiquip::Delivery>,
 ) -> Result<(), LinkFault> {
     match verdict {
         Verdict::Acknowledge { connection, tags } if connection == session.number => {
-            for delivery in tags.iter().filter_map(|tag| open.remove(tag)) {
-                delivery
-                    .ack(&session.channel)
-                    .map_err(LinkFault::refused("acknowledging"))?;
-            }
+            acknowledge(&tags.into_iter().collect(), &session.channel, open)?;
         }
         Verdict::Reject { connection, tag } if connection == session.number => {
             if let Some(delivery) = open.remove(&tag) {
@@ -135,6 +131,25 @@ fn settle(
         }
         // A tag means nothing on another connection.
         Verdict::Acknowledge { .. } | Verdict::Reject { .. } => {}
+    }
+    Ok(())
+}
+
+/// One frame acknowledges all up to the first delivery that is to stay open: to a quorum queue each is a command that
+/// its log has to take.
+fn acknowledge(
+    tags: &BTreeSet<u64>,
+    channel: &Channel,
+    open: &mut BTreeMap<u64, amiquip::Delivery>,
+) -> Result<(), LinkFault> {
+    const DOING: &str = "acknowledging";
+    let stays = open.keys().find(|tag| !tags.contains(tag)).copied();
+    let later = stays.map_or_else(BTreeMap::new, |stays| open.split_off(&stays));
+    if let Some((_, last)) = std::mem::replace(open, later).pop_last() {
+        last.ack_multiple(channel).map_err(LinkFault::refused(DOING))?;
+    }
+    for delivery in tags.iter().filter_map(|tag| open.remove(tag)) {
+        delivery.ack(channel).map_err(LinkFault::refused(DOING))?;
     }
     Ok(())
 }

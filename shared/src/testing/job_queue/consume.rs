@@ -35,6 +35,21 @@ pub async fn what_is_not_acknowledged_comes_back_when_the_consumer_ends(subject:
     assert_quiet(&mut *later).await;
 }
 
+/// An acknowledgement of later deliveries says nothing of an earlier one.
+pub async fn what_is_acknowledged_out_of_order_leaves_what_came_before(subject: &dyn QueueUnderTest) {
+    let queue = subject.open().await;
+    send_all(&*queue, QUEUE, &wakeups(6)).await;
+    let mut consumer = queue.consume(QUEUE, 20).await;
+    let mut deliveries = take(&mut *consumer, 6).await;
+    let (third, fifth) = (deliveries.remove(2), deliveries.remove(3));
+    consumer.acknowledge(deliveries).await;
+    drop(consumer);
+    let mut later = queue.consume(QUEUE, 20).await;
+    let left = delivered(&take(&mut *later, 2).await);
+    assert_eq!(left, delivered(&[third, fifth]));
+    assert_quiet(&mut *later).await;
+}
+
 /// A message that nobody can read must not come round for ever.
 pub async fn what_is_rejected_does_not_come_back(subject: &dyn QueueUnderTest) {
     let queue = subject.open().await;

@@ -42,6 +42,7 @@ macro_rules! job_queue_suite {
             send::the_queues_do_not_mix,
             consume::what_is_acknowledged_is_gone,
             consume::what_is_not_acknowledged_comes_back_when_the_consumer_ends,
+            consume::what_is_acknowledged_out_of_order_leaves_what_came_before,
             consume::what_is_rejected_does_not_come_back,
             consume::what_is_rejected_leaves_the_others,
             consume::a_verdict_that_comes_twice_is_harmless,

@@ -2,14 +2,28 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::ports::StoreError;
+
+/// How long the file system's word on its free space holds, less what was written since.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The disk under the store, with what was admitted and is not written yet.
 pub(super) struct Room {
     folder: PathBuf,
     reserve_bytes: u64,
     admitted_bytes: AtomicU64,
+    /// Of what was admitted, the part that was written, or given up, after the last look.
+    ended_bytes: AtomicU64,
+    looked: Mutex<Option<Look>>,
+}
+
+#[derive(Clone, Copy)]
+struct Look {
+    at: Instant,
+    free_bytes: u64,
 }
 
 /// Bytes that count as taken until they are written, or given up.
@@ -24,6 +38,8 @@ impl Room {
             folder,
             reserve_bytes,
             admitted_bytes: AtomicU64::new(0),
+            ended_bytes: AtomicU64::new(0),
+            looked: Mutex::default(),
         }
     }
 
@@ -33,10 +49,9 @@ impl Room {
         let before = self.admitted_bytes.fetch_add(bytes, Ordering::Relaxed);
         let admitted = Admitted { room: self, bytes };
         // A file system that does not say how full it is refuses the write itself when it is.
-        let Ok(disk) = rustix::fs::statvfs(&self.folder) else {
+        let Some(free) = self.free_bytes() else {
             return Ok(admitted);
         };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let wanted = self.reserve_bytes.saturating_add(before).saturating_add(bytes);
         if free < wanted {
             return Err(StoreError::Busy {
@@ -45,10 +60,26 @@ impl Room {
         }
         Ok(admitted)
     }
+
+    fn free_bytes(&self) -> Option<u64> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = looked.filter(|look| look.at.elapsed() < LOOK_EVERY);
+        if fresh.is_none() {
+            // Zero before the look: what ends in between counts twice rather than never.
+            self.ended_bytes.store(0, Ordering::Relaxed);
+            *looked = rustix::fs::statvfs(&self.folder).ok().map(|disk| Look {
+                at: Instant::now(),
+                free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            });
+        }
+        let ended = self.ended_bytes.load(Ordering::Relaxed);
+        looked.map(|look| look.free_bytes.saturating_sub(ended))
+    }
 }
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
+        self.room.ended_bytes.fetch_add(self.bytes, Ordering::Relaxed);
         self.room.admitted_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

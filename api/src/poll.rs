@@ -228,14 +228,14 @@ mod tests {
     use super::*;
 
     /// Counts what is asked of it, and never tells anything.
-    #[derive(Default)]
+    #[derive(Clone, Default)]
     struct Silent {
         skips: watch::Sender<u32>,
         reads: watch::Sender<u32>,
     }
 
     #[async_trait]
-    impl ChangeFeed for Arc<Silent> {
+    impl ChangeFeed for Silent {
         async fn next(&mut self) -> Result<Vec<JobChange>, StoreError> {
             self.reads.send_modify(|reads| *reads += 1);
             std::future::pending().await
@@ -249,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn changes_are_read_only_while_somebody_waits_who_looks_again_first() {
-        let (feed, waiters) = (Arc::new(Silent::default()), Arc::new(Waiters::default()));
+        let (feed, waiters) = (Silent::default(), Arc::new(Waiters::default()));
         let (mut skips, mut reads) = (feed.skips.subscribe(), feed.reads.subscribe());
         let shutdown = CancellationToken::new();
         tokio::spawn(follow(Box::new(feed), Arc::clone(&waiters), shutdown.clone()));

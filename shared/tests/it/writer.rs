@@ -65,23 +65,27 @@ struct Gate {
 }
 
 impl Gate {
-    fn before(writer: &Writer) -> Self {
+    async fn before(writer: &Writer) -> Self {
         let (open, gate) = mpsc::channel::<()>();
+        let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
         let writer = writer.clone();
         let passed = tokio::spawn(async move {
             writer
                 .write(Write::relaxed("gate"), move |_| {
+                    begun.send(()).expect("somebody waits for it");
                     gate.recv().expect("the gate is opened");
                     Ok(())
                 })
                 .await
         });
+        begins.recv().await.expect("the gate has its turn");
         Self { open, passed }
     }
 
     async fn open(self) {
-        self.open.send(()).unwrap();
-        self.passed.await.unwrap().unwrap();
+        self.open.send(()).expect("the gate waits");
+        let passed = self.passed.await.expect("the gate does not panic");
+        passed.expect("the gate writes nothing that could fail");
     }
 }
 
@@ -89,9 +93,7 @@ impl Gate {
 async fn p2_who_refuses_and_has_written_nothing_lets_nobody_run_again() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let file = File::new();
-    let gate = Gate::before(&file.writer);
-    // On one thread each is in its lane before the gate opens.
-    tokio::task::yield_now().await;
+    let gate = Gate::before(&file.writer).await;
     let write = |write: fn(&Connection) -> Result<i64, Fault>| {
         let writer = file.writer.clone();
         tokio::spawn(async move { writer.write(Write::flushed("some"), write).await })
@@ -101,6 +103,7 @@ async fn p2_who_refuses_and_has_written_nothing_lets_nobody_run_again() {
         insert(c, 1)
     });
     let refuses = write(|_| Err(Fault::Sqlite(rusqlite::Error::InvalidQuery)));
+    // On one thread each is in its lane before the gate opens.
     tokio::task::yield_now().await;
     gate.open().await;
     assert_eq!(good.await.unwrap().unwrap(), 1);
@@ -112,8 +115,7 @@ async fn p2_who_refuses_and_has_written_nothing_lets_nobody_run_again() {
 #[tokio::test]
 async fn p3_a_transaction_that_sqlite_gives_up_takes_nobody_with_it_unsaid() {
     let file = File::new();
-    let gate = Gate::before(&file.writer);
-    tokio::task::yield_now().await;
+    let gate = Gate::before(&file.writer).await;
     let write = |write: fn(&Connection) -> Result<i64, Fault>| {
         let writer = file.writer.clone();
         tokio::spawn(async move { writer.write(Write::flushed("some"), write).await })
@@ -125,6 +127,7 @@ async fn p3_a_transaction_that_sqlite_gives_up_takes_nobody_with_it_unsaid() {
         Ok(2)
     });
     let after = write(|c| insert(c, 3));
+    // On one thread each is in its lane before the gate opens.
     tokio::task::yield_now().await;
     gate.open().await;
     for outcome in [good, full, after] {
@@ -134,7 +137,7 @@ async fn p3_a_transaction_that_sqlite_gives_up_takes_nobody_with_it_unsaid() {
             "{outcome:?}"
         );
     }
-    assert_eq!(file.numbers().await, []);
+    assert!(file.numbers().await.is_empty());
     assert_eq!(
         file.writer
             .write(Write::flushed("next"), |c| insert(c, 4))
@@ -147,7 +150,7 @@ async fn p3_a_transaction_that_sqlite_gives_up_takes_nobody_with_it_unsaid() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_a_bad_member_of_a_batch_fails_alone() {
     let file = File::new();
-    let gate = Gate::before(&file.writer);
+    let gate = Gate::before(&file.writer).await;
     let spawn = |how, write: fn(&Connection) -> Result<i64, Fault>| {
         let writer = file.writer.clone();
         tokio::spawn(async move { writer.write(how, write).await })
@@ -176,27 +179,14 @@ async fn p2_a_bad_member_of_a_batch_fails_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_write_that_gets_no_turn_is_withdrawn_and_never_happens() {
     let file = File::new();
-    let (open, gate) = mpsc::channel::<()>();
-    let (begun, begins) = tokio::sync::oneshot::channel();
-    let writer = file.writer.clone();
-    let holder = tokio::spawn(async move {
-        writer
-            .write::<_, Fault, _>(Write::relaxed("holder"), move |_| {
-                let _ = begun.send(());
-                gate.recv().expect("the gate is opened");
-                Ok(())
-            })
-            .await
-    });
-    begins.await.unwrap();
+    let gate = Gate::before(&file.writer).await;
     let impatient = Write::flushed("accept").patience(Duration::from_millis(50));
     let refused = file.writer.write(impatient, |c| insert(c, 1)).await;
     assert!(
         matches!(refused, Err(Fault::Write(WriteError::Busy { .. }))),
         "{refused:?}"
     );
-    open.send(()).unwrap();
-    holder.await.unwrap().unwrap();
+    gate.open().await;
     file.writer
         .write(Write::relaxed("after"), |c| insert(c, 2))
         .await

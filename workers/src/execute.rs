@@ -139,7 +139,9 @@ fn failed(failure: Failure) -> Outcome {
 
 fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } => "succeeded",
+        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Mailed | Outcome::Changed { .. } => {
+            "succeeded"
+        },
         Outcome::Failed {
             failure: Failure::Transient { .. },
             published: _,

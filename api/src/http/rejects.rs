@@ -12,7 +12,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use shared::ports::StoredReject;
 
 use super::media_range::preferred;
-use super::pages::{PAGE, Page, csv, harmless, paged};
+use super::pages::{PAGE, Page, paged};
 use super::problem::{HttpProblem, found};
 use super::query::JobRef;
 use super::result::vary_accept;

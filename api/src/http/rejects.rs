@@ -10,6 +10,7 @@ use poem_openapi::registry::{
 };
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::ports::StoredReject;
+use shared::wire::{csv, harmless};
 
 use super::media_range::preferred;
 use super::pages::{PAGE, Page, paged};

@@ -5,6 +5,7 @@ mod every;
 mod firing;
 
 pub use cadence::{Cadence, CadenceFault, CronExpression};
+pub use chrono_tz::Tz as TimeZone;
 pub use every::{Every, EveryFault};
 pub use firing::{Firing, SKIP_AFTER};
 

@@ -139,6 +139,7 @@ pub(super) fn submitter() -> (Arc<Recording>, Submitter) {
         max_line_bytes: 64 * 1024,
         body_timeout: Duration::from_millis(50),
         max_text: 200,
+        recipients: AllowedRecipients::default(),
     };
     let submitter = Submitter::new(
         store.clone(),

@@ -58,6 +58,7 @@ impl Service {
             max_line_bytes: 1 << 16,
             body_timeout,
             max_text: 200,
+            recipients: AllowedRecipients::default(),
         };
         let submitter = Submitter::new(
             Arc::clone(&store) as _,

@@ -26,6 +26,10 @@ impl ScheduleStore for JobStore {
     }
 
     async fn keep_configured(&self, rule: Option<ScheduleRule>, now: Timestamp) -> Result<(), StoreError> {
+        let kept = self.schedule(ScheduleId::CONFIGURED).await?;
+        if kept.map(|kept| kept.rule) == rule {
+            return Ok(());
+        }
         self.write(Write::flushed("keep_configured"), move |tx| {
             keep(tx, rule.as_ref(), now)
         })

@@ -1,0 +1,79 @@
+"""A mail server whose treatment of a recipient stands in the address, before a `+` or the `@`.
+
+`refuse` is refused for good, `later` is asked to come again the first time, `stall` gets no answer to its mail the first
+time, `drop` has its connection cut in the middle of its mail the first time, `lost` has it cut after the mail was taken,
+in place of the answer, the first time. Everybody else gets mail.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+STALL_S = 3600
+seen: set[str] = set()
+
+
+def first_time(recipients: list[str], treatment: str) -> bool:
+    """Whether one of them is to be treated so, and was not yet."""
+    for recipient in recipients:
+        if recipient.partition("@")[0].partition("+")[0] == treatment and recipient not in seen:
+            seen.add(recipient)
+            return True
+    return False
+
+
+class Handler:
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address.startswith("refuse"):
+            return f"550 5.1.1 <{address}>: no such user here"
+        if first_time([address], "later"):
+            return f"451 4.7.1 <{address}>: greylisted, come again"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if first_time(envelope.rcpt_tos, "stall"):
+            await asyncio.sleep(STALL_S)
+        mail = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "data": envelope.content.decode()}
+        print(json.dumps(mail), flush=True)
+        if first_time(envelope.rcpt_tos, "lost"):
+            server.transport.abort()
+        return "250 taken"
+
+
+class Server(SMTP):
+    async def smtp_DATA(self, arg: str) -> None:
+        if self.envelope and first_time(self.envelope.rcpt_tos, "drop"):
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+            await self._reader.readline()
+            self.transport.abort()
+            return
+        await super().smtp_DATA(arg)
+
+
+async def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--port", type=int, default=0)
+    port = arguments.parse_args().port
+    loop = asyncio.get_running_loop()
+
+    def protocol() -> Any:
+        return Server(Handler(), enable_SMTPUTF8=False, hostname="localhost", loop=loop)
+
+    server = await loop.create_server(protocol, "127.0.0.1", port)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    # Whoever started it holds the pipe.
+    await loop.run_in_executor(None, sys.stdin.buffer.read)
+    sys.stdout.flush()
+    # A stalled conversation would be waited for.
+    os._exit(0)
+
+
+asyncio.run(main())

@@ -243,7 +243,8 @@ impl Host {
 fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
     Ok(match &config.mail.post {
         Some(post) => Arc::new(
-            SmtpMailer::new(&post.server, post.from.clone(), PATIENCE).map_err(open("the way to the mail server"))?,
+            SmtpMailer::new(&post.server, post.from.clone(), PATIENCE)
+                .map_err(open("the way to the mail server"))?,
         ),
         None => Arc::new(LoggedMailer),
     })

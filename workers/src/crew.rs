@@ -49,7 +49,14 @@ impl Crew {
             let (gate, solitude, stop) = (Arc::clone(&gate), Arc::clone(&solitude), shutdown.clone());
             let begin = move || {
                 let heart = Arc::clone(&heart);
-                let executor = Executor::new(&ports, &settings, heart, &gate, Arc::clone(&solitude), stop.clone());
+                let executor = Executor::new(
+                    &ports,
+                    &settings,
+                    heart,
+                    &gate,
+                    Arc::clone(&solitude),
+                    stop.clone(),
+                );
                 Consumer::new(role, &ports, &settings, executor).run(stop.clone())
             };
             services.spawn(keep_running(role.as_str(), shutdown.clone(), begin));

@@ -142,7 +142,7 @@ fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Published(_) | Outcome::Reported(_) | Outcome::Mailed | Outcome::Changed { .. } => {
             "succeeded"
-        },
+        }
         Outcome::Failed {
             failure: Failure::Transient { .. },
             published: _,

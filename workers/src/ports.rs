@@ -7,8 +7,8 @@ use shared::dispatch::DispatchHandle;
 use shared::job::{Role, WorkerId};
 use shared::mail::{AllowedRecipients, Templates};
 use shared::ports::{
-    AcceptStore, AttemptStore, Clock, EventLog, JobControl, JobQueue, JobReader, LogStanding, MailLedger, Mailer,
-    Projection, RescueStore, RetentionStore, ScheduleStore,
+    AcceptStore, AttemptStore, Clock, EventLog, JobControl, JobQueue, JobReader, LogStanding, MailLedger,
+    Mailer, Projection, RescueStore, RetentionStore, ScheduleStore,
 };
 use shared::schedule::ScheduleRule;
 

@@ -88,7 +88,9 @@ impl Job {
             bulk: kind.is_bulk().then(|| JobBulk::from(view.progress)),
             receipts: (of_submit && whole).then(|| view.receipts.iter().map(JobReceipt::from).collect()),
             attempts: whole.then(|| view.attempts.iter().map(JobAttempt::from).collect()),
-            schedule: of_report.and_then(|report| report.schedule).map(JobSchedule::from),
+            schedule: of_report
+                .and_then(|report| report.schedule)
+                .map(JobSchedule::from),
             mail_to: of_report
                 .filter(|report| !report.mail_to.is_empty())
                 .map(|report| addresses(&report.mail_to)),

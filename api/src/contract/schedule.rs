@@ -140,7 +140,11 @@ impl ScheduleView {
             Cadence::Cron {
                 expression,
                 time_zone,
-            } => (None, Some(expression.to_string()), Some(time_zone.name().to_owned())),
+            } => (
+                None,
+                Some(expression.to_string()),
+                Some(time_zone.name().to_owned()),
+            ),
         };
         let base = public_url.unwrap_or_default();
         let last_job = schedule.last.map(|(_, job)| job);

@@ -104,7 +104,10 @@ async fn report_as_json(state: &ApiState, view: &JobView, report: &Report) -> Re
 
 async fn report_as_csv(state: &ApiState, view: &JobView, report: &Report) -> Result<Body, HttpProblem> {
     let group_by = report.group_by;
-    rows(state, view, move |page| report_csv(group_by, &page.rows, page.first)).await
+    rows(state, view, move |page| {
+        report_csv(group_by, &page.rows, page.first)
+    })
+    .await
 }
 
 async fn rows(

@@ -60,7 +60,10 @@ impl SchedulesApi {
     async fn list(&self, state: Data<&Arc<ApiState>>) -> poem::Result<Json<ScheduleList>> {
         let schedules = state.schedules.schedules().await.map_err(HttpProblem::from)?;
         Ok(Json(ScheduleList {
-            schedules: schedules.iter().map(|schedule| state.schedule(schedule)).collect(),
+            schedules: schedules
+                .iter()
+                .map(|schedule| state.schedule(schedule))
+                .collect(),
         }))
     }
 
@@ -97,7 +100,8 @@ impl SchedulesApi {
                 Ok(ScheduleDelete::Deleted)
             }
             ScheduleRemoval::Configured => {
-                let detail = "This schedule stands in the configuration. Turn it off there: CENSUS_REPORT_EVERY=off.";
+                let detail =
+                    "This schedule stands in the configuration. Turn it off there: CENSUS_REPORT_EVERY=off.";
                 Err(HttpProblem::new(ProblemCode::ScheduleConfigured, detail).into())
             }
             ScheduleRemoval::Unknown => Err(unknown_schedule().into()),

@@ -11,7 +11,11 @@ use super::members::{each_element, text, type_name};
 const POINTER: &str = "#/mail_to";
 
 /// The recipients, none twice. One address may stand without its array.
-pub(super) fn mail_to(value: &RawValue, allowed: &AllowedRecipients, faults: &mut Faults) -> Vec<MailAddress> {
+pub(super) fn mail_to(
+    value: &RawValue,
+    allowed: &AllowedRecipients,
+    faults: &mut Faults,
+) -> Vec<MailAddress> {
     let mut recipients = Vec::new();
     match type_name(value) {
         "a string" => recipients.extend(recipient(value, POINTER, allowed, faults)),

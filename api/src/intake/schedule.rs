@@ -26,6 +26,8 @@ struct Members {
     missed: Missed,
     group_by: GroupBy,
     mail_to: Vec<MailAddress>,
+    /// Whether `mail_to` is an array without anything in it.
+    has_nobody: bool,
 }
 
 /// The rule that is asked for, and its first slot after `now`.
@@ -57,16 +59,23 @@ pub(crate) fn read_schedule(
     })?;
     let given = |name: &str| seen.iter().any(|(seen, is_null)| *seen == name && !is_null);
     check_together(&given, &mut faults);
+    if members.has_nobody {
+        faults.add(
+            "#/mail_to",
+            FaultCode::BadLength,
+            "must hold at least one address",
+        );
+    }
     let rule = members.rule();
-    let first = rule
-        .as_ref()
-        .and_then(|rule| rule.cadence.next_after(now, now));
+    let first = rule.as_ref().and_then(|rule| rule.cadence.next_after(now, now));
     if rule.is_some() && first.is_none() {
         let detail = "has no time at all, like the 30th of February";
         faults.add("#/cron", FaultCode::BadValue, detail);
     }
     faults.refuse_if_any()?;
-    Ok(rule.zip(first).expect("a schedule without a fault has a cadence and a first slot"))
+    Ok(rule
+        .zip(first)
+        .expect("a schedule without a fault has a cadence and a first slot"))
 }
 
 impl Members {
@@ -88,7 +97,13 @@ impl Members {
                 self.missed = missed.unwrap_or_default();
             }
             "group_by" => self.group_by = group_by(value, faults),
-            _ => self.mail_to = mail_to(value, allowed, faults),
+            _ => {
+                self.has_nobody = value
+                    .get()
+                    .trim_matches(['[', ']', ' ', '\n', '\r', '\t'])
+                    .is_empty();
+                self.mail_to = mail_to(value, allowed, faults);
+            }
         }
     }
 
@@ -135,7 +150,9 @@ where
     T: FromStr,
     T::Err: std::fmt::Display,
 {
-    read(value, pointer, faults, |text| text.parse().map_err(|fault: T::Err| fault.to_string()))
+    read(value, pointer, faults, |text| {
+        text.parse().map_err(|fault: T::Err| fault.to_string())
+    })
 }
 
 fn read<T>(

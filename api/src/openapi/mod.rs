@@ -13,8 +13,8 @@ use poem_openapi::{LicenseObject, OpenApiService, Tags};
 use serde_json::Value;
 
 use crate::http::{
-    BulkApi, CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, SchedulesApi, StreamApi,
-    SubmitApi,
+    BulkApi, CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, SchedulesApi,
+    StreamApi, SubmitApi,
 };
 
 pub(crate) use page::page;
@@ -50,7 +50,16 @@ pub(crate) type Api = (
 /// The endpoints of the specification.
 pub(crate) fn service() -> OpenApiService<Api, ()> {
     let api = (
-        SubmitApi, ImportApi, ReportApi, SchedulesApi, JobsApi, ResultApi, RejectsApi, CancelApi, RetryApi, StreamApi,
+        SubmitApi,
+        ImportApi,
+        ReportApi,
+        SchedulesApi,
+        JobsApi,
+        ResultApi,
+        RejectsApi,
+        CancelApi,
+        RetryApi,
+        StreamApi,
         BulkApi,
     );
     OpenApiService::new(api, "Census", env!("CARGO_PKG_VERSION"))

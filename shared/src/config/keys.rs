@@ -120,7 +120,11 @@ pub const KEYS: &[Key] = &[
         "",
         "a file with the password of the mail server, in place of one in the URL",
     ),
-    key("mail_from", "", "who sends mail, like Census <census@example.com>"),
+    key(
+        "mail_from",
+        "",
+        "who sends mail, like Census <census@example.com>",
+    ),
     key(
         "mail_to",
         "",

@@ -58,14 +58,12 @@ impl MailSettings {
             post,
             allowed: AllowedRecipients::new(entries, &to),
             templates: templates(from),
-            schedule: from
-                .take("report_every", None, every)
-                .map(|every| ScheduleRule {
-                    cadence: Cadence::Every(every),
-                    missed: Missed::CatchUpOnce,
-                    group_by: GroupBy::City,
-                    mail_to: to,
-                }),
+            schedule: from.take("report_every", None, every).map(|every| ScheduleRule {
+                cadence: Cadence::Every(every),
+                missed: Missed::CatchUpOnce,
+                group_by: GroupBy::City,
+                mail_to: to,
+            }),
         }
     }
 }
@@ -174,7 +172,12 @@ mod tests {
         let schedule = mail.schedule.unwrap();
         assert_eq!(schedule.cadence, Cadence::Every("1h".parse().unwrap()));
         assert!(schedule.mail_to.is_empty());
-        assert!(load(&[("CENSUS_REPORT_EVERY", "off")]).unwrap().schedule.is_none());
+        assert!(
+            load(&[("CENSUS_REPORT_EVERY", "off")])
+                .unwrap()
+                .schedule
+                .is_none()
+        );
     }
 
     #[test]
@@ -182,7 +185,10 @@ mod tests {
         let mail = load(&[
             ("CENSUS_MAIL_URL", "smtp://127.0.0.1:2525"),
             ("CENSUS_MAIL_FROM", "Census <census@example.com>"),
-            ("CENSUS_MAIL_TO", "ann@example.com, Ann@example.com,bob@example.com"),
+            (
+                "CENSUS_MAIL_TO",
+                "ann@example.com, Ann@example.com,bob@example.com",
+            ),
             ("CENSUS_MAIL_ALLOW", "@example.org"),
             ("CENSUS_REPORT_EVERY", "5s"),
         ])
@@ -199,13 +205,26 @@ mod tests {
         let file = folder.path().join("password");
         std::fs::write(&file, "p@ss word\n").unwrap();
         let (file, from) = (file.display().to_string(), ("CENSUS_MAIL_FROM", "a@b.c"));
-        let with = |url| load(&[("CENSUS_MAIL_URL", url), ("CENSUS_MAIL_PASSWORD_FILE", &file), from]);
+        let with = |url| {
+            load(&[
+                ("CENSUS_MAIL_URL", url),
+                ("CENSUS_MAIL_PASSWORD_FILE", &file),
+                from,
+            ])
+        };
         let post = with("smtps://me@mail.example.com").unwrap().post.unwrap();
         assert_eq!(post.server.password.as_deref(), Some("p@ss word"));
         assert!(!format!("{post:?}").contains("p@ss"));
-        for url in ["smtps://me:secret@mail.example.com", "smtps://mail.example.com", "smtp://me@mail.example.com"] {
+        for url in [
+            "smtps://me:secret@mail.example.com",
+            "smtps://mail.example.com",
+            "smtp://me@mail.example.com",
+        ] {
             let fault = with(url).unwrap_err().to_string();
-            assert!(fault.contains("`mail_url`") && !fault.contains("secret") && !fault.contains("p@ss"), "{fault}");
+            assert!(
+                fault.contains("`mail_url`") && !fault.contains("secret") && !fault.contains("p@ss"),
+                "{fault}"
+            );
         }
     }
 
@@ -225,7 +244,9 @@ mod tests {
             let key = name.strip_prefix("CENSUS_").unwrap().to_lowercase();
             assert!(fault.contains(&format!("`{key}`")), "{name}: {fault}");
         }
-        let fault = load(&[("CENSUS_MAIL_URL", "smtp://localhost")]).unwrap_err().to_string();
+        let fault = load(&[("CENSUS_MAIL_URL", "smtp://localhost")])
+            .unwrap_err()
+            .to_string();
         assert!(fault.contains("`mail_from`"), "{fault}");
     }
 }

@@ -72,7 +72,9 @@ impl Report {
     #[must_use]
     pub fn places_in_a_line(&self, places: usize) -> String {
         let rows = self.rows.iter().take(places);
-        let named: Vec<_> = rows.map(|row| format!("{}: {}", row.place(), row.users)).collect();
+        let named: Vec<_> = rows
+            .map(|row| format!("{}: {}", row.place(), row.users))
+            .collect();
         named.join("; ")
     }
 

@@ -127,16 +127,37 @@ mod tests {
 
     #[test]
     fn an_address_is_what_smtp_takes_without_quoting() {
-        for text in ["ann@example.com", " Ann.Lee+census@Mail.Example.COM ", "root@localhost", "a@b-c.d"] {
+        for text in [
+            "ann@example.com",
+            " Ann.Lee+census@Mail.Example.COM ",
+            "root@localhost",
+            "a@b-c.d",
+        ] {
             let address: MailAddress = text.parse().unwrap();
             assert_eq!(address.as_str(), text.trim().to_ascii_lowercase());
         }
         let long = format!("{}@example.com", "a".repeat(65));
         for text in [
-            "", "ann", "@example.com", "ann@", "a b@example.com", "ann@exa mple.com", "ann@-a.com", "ann@a..b",
-            ".ann@example.com", "ann@example.com\r\nBcc: eve@example.com", "ann@example.com>", "<ann@example.com",
-            "ann@[127.0.0.1]", "ann@127.0.0.1", "\"a b\"@example.com", "ann,bob@example.com", "jürgen@example.com",
-            "ann@münchen.de", "ann@ex\u{0}ample.com", &long,
+            "",
+            "ann",
+            "@example.com",
+            "ann@",
+            "a b@example.com",
+            "ann@exa mple.com",
+            "ann@-a.com",
+            "ann@a..b",
+            ".ann@example.com",
+            "ann@example.com\r\nBcc: eve@example.com",
+            "ann@example.com>",
+            "<ann@example.com",
+            "ann@[127.0.0.1]",
+            "ann@127.0.0.1",
+            "\"a b\"@example.com",
+            "ann,bob@example.com",
+            "jürgen@example.com",
+            "ann@münchen.de",
+            "ann@ex\u{0}ample.com",
+            &long,
         ] {
             assert_eq!(text.parse::<MailAddress>(), Err(AddressFault), "{text:?}");
         }

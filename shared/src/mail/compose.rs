@@ -148,9 +148,15 @@ mod tests {
         assert!(made.html.contains("width:50%") && made.html.contains("&lt;b&gt;"));
         assert_eq!(made.attachment.name, "report-by-city-2027-01-15.csv");
         let csv = String::from_utf8(made.attachment.body.clone()).unwrap();
-        assert_eq!(csv, "country,state,city,users,events\nDE,,Köln,4,8\nDE,,'=cmd(),2,4\nDE,,<b>,1,2\n");
+        assert_eq!(
+            csv,
+            "country,state,city,users,events\nDE,,Köln,4,8\nDE,,'=cmd(),2,4\nDE,,<b>,1,2\n"
+        );
         assert_eq!(made.counts, "Köln, DE: 4; =cmd(), DE: 2; <b>, DE: 1");
-        assert_eq!(made, letter(&report(vec![row("Köln", 4), row("=cmd()", 2), row("<b>", 1)])));
+        assert_eq!(
+            made,
+            letter(&report(vec![row("Köln", 4), row("=cmd()", 2), row("<b>", 1)]))
+        );
     }
 
     #[test]
@@ -158,9 +164,20 @@ mod tests {
         let mut long = report((0..60).map(|n| row(&format!("City {n}"), 60 - n)).collect());
         long.rows_total = 100;
         let made = letter(&long);
-        assert!(made.text.contains("... and 50 more in the attached file."), "{}", made.text);
+        assert!(
+            made.text.contains("... and 50 more in the attached file."),
+            "{}",
+            made.text
+        );
         assert!(made.text.contains("The last 40 are not in the file either"));
-        assert_eq!(made.attachment.body.iter().filter(|byte| **byte == b'\n').count(), 61);
-        assert!(letter(&report(Vec::new())).text.contains("Nothing has been counted yet."));
+        assert_eq!(
+            made.attachment.body.iter().filter(|byte| **byte == b'\n').count(),
+            61
+        );
+        assert!(
+            letter(&report(Vec::new()))
+                .text
+                .contains("Nothing has been counted yet.")
+        );
     }
 }

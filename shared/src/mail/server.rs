@@ -145,14 +145,25 @@ mod tests {
         assert_eq!(started.password.as_deref(), Some("p@ss"));
         assert!(!format!("{started:?}").contains("p@ss"));
         let wrapped = read("smtps://me:x@[::1]/");
-        assert_eq!((wrapped.host.as_str(), wrapped.port, wrapped.tls), ("::1", 465, MailTls::Wrapped));
+        assert_eq!(
+            (wrapped.host.as_str(), wrapped.port, wrapped.tls),
+            ("::1", 465, MailTls::Wrapped)
+        );
     }
 
     #[test]
     fn what_makes_no_sense_says_why_and_repeats_nothing() {
         for text in [
-            "mail.example.com", "http://secret@h", "smtp://", "smtp://:secret@h", "smtp://h/secret",
-            "smtp://h?tls=secret", "smtp://h?secret=1", "smtps://h?tls=none", "smtp://h#secret", "smtp://h:99999",
+            "mail.example.com",
+            "http://secret@h",
+            "smtp://",
+            "smtp://:secret@h",
+            "smtp://h/secret",
+            "smtp://h?tls=secret",
+            "smtp://h?secret=1",
+            "smtps://h?tls=none",
+            "smtp://h#secret",
+            "smtp://h:99999",
         ] {
             let fault = text.parse::<MailServer>().unwrap_err().to_string();
             assert!(!fault.contains("secret"), "{text}: {fault}");
@@ -170,7 +181,11 @@ mod tests {
             ("smtp://me:x@localhost", false),
             ("smtp://mail.example.com", false),
         ] {
-            assert_eq!(text.parse::<MailServer>().unwrap().shows_its_password(), shown, "{text}");
+            assert_eq!(
+                text.parse::<MailServer>().unwrap().shows_its_password(),
+                shown,
+                "{text}"
+            );
         }
     }
 }

@@ -85,11 +85,7 @@ impl Templates {
     ///
     /// # Errors
     /// The first that cannot be read, or that names what no mail has.
-    pub fn new(
-        subject: Option<&str>,
-        text: Option<&str>,
-        html: Option<&str>,
-    ) -> Result<Self, TemplateFault> {
+    pub fn new(subject: Option<&str>, text: Option<&str>, html: Option<&str>) -> Result<Self, TemplateFault> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // What comes from users stands in HTML as text, whatever a template forgets.
@@ -192,10 +188,21 @@ mod tests {
 
     #[test]
     fn what_users_wrote_is_text_in_html_and_no_line_of_a_header() {
-        let own = Templates::new(Some("at {{ rows[0].place }}"), None, Some("<b>{{ rows[0].place }}</b>"));
-        let rendered = own.unwrap().render(&facts("<script>\r\nBcc: eve@example.com")).unwrap();
+        let own = Templates::new(
+            Some("at {{ rows[0].place }}"),
+            None,
+            Some("<b>{{ rows[0].place }}</b>"),
+        );
+        let rendered = own
+            .unwrap()
+            .render(&facts("<script>\r\nBcc: eve@example.com"))
+            .unwrap();
         assert_eq!(rendered.subject, "at <script> Bcc: eve@example.com");
-        assert!(rendered.html.starts_with("<b>&lt;script&gt;"), "{}", rendered.html);
+        assert!(
+            rendered.html.starts_with("<b>&lt;script&gt;"),
+            "{}",
+            rendered.html
+        );
         let built_in = Templates::default().render(&facts("<script>")).unwrap();
         assert!(built_in.html.contains("&lt;script&gt;") && !built_in.html.contains("<script>"));
         assert!(built_in.text.contains("users"));
@@ -203,7 +210,12 @@ mod tests {
 
     #[test]
     fn a_template_is_tried_before_it_is_used() {
-        for (subject, text) in [("{{ users", ""), ("{{ secrets }}", ""), ("", "{% for row in rows %}"), ("", "{{ rows[0].zip }}")] {
+        for (subject, text) in [
+            ("{{ users", ""),
+            ("{{ secrets }}", ""),
+            ("", "{% for row in rows %}"),
+            ("", "{{ rows[0].zip }}"),
+        ] {
             let fault = Templates::new(Some(subject), Some(text), None).unwrap_err();
             assert!(fault.to_string().contains("cannot be used"), "{fault}");
         }

@@ -188,20 +188,38 @@ mod tests {
     fn the_slots_of_an_interval_count_from_its_making() {
         let every = Cadence::Every("90s".parse().unwrap());
         let made = "2026-11-24T10:00:07.250Z";
-        assert_eq!(slots(&every, made, 2), ["2026-11-24T10:01:37.250Z", "2026-11-24T10:03:07.250Z"]);
-        assert_eq!(every.last_until(at(made), at("2026-11-24T10:03:07.249Z")), Some(at("2026-11-24T10:01:37.250Z")));
+        assert_eq!(
+            slots(&every, made, 2),
+            ["2026-11-24T10:01:37.250Z", "2026-11-24T10:03:07.250Z"]
+        );
+        assert_eq!(
+            every.last_until(at(made), at("2026-11-24T10:03:07.249Z")),
+            Some(at("2026-11-24T10:01:37.250Z"))
+        );
         assert_eq!(every.last_until(at(made), at("2026-11-24T10:01:00Z")), None);
         // P8: a clock that steps back before the making makes no slot earlier than the first.
-        assert_eq!(every.next_after(at(made), at("2026-11-23T00:00:00Z")), Some(at("2026-11-24T10:01:37.250Z")));
+        assert_eq!(
+            every.next_after(at(made), at("2026-11-23T00:00:00Z")),
+            Some(at("2026-11-24T10:01:37.250Z"))
+        );
     }
 
     #[test]
     fn a_cron_expression_is_read_on_the_wall_of_its_zone() {
         let weekdays = cron("0 8 * * mon-fri", "Europe/Berlin");
         // A Friday in winter, then a Monday.
-        assert_eq!(slots(&weekdays, "2026-11-27T06:00:00Z", 2), ["2026-11-27T07:00:00.000Z", "2026-11-30T07:00:00.000Z"]);
-        assert_eq!(weekdays.last_until(at("2026-01-01T00:00:00Z"), at("2026-11-30T06:59:59Z")), Some(at("2026-11-27T07:00:00Z")));
-        assert_eq!(weekdays.last_until(at("2026-01-01T00:00:00Z"), at("2026-11-30T07:00:00Z")), Some(at("2026-11-30T07:00:00Z")));
+        assert_eq!(
+            slots(&weekdays, "2026-11-27T06:00:00Z", 2),
+            ["2026-11-27T07:00:00.000Z", "2026-11-30T07:00:00.000Z"]
+        );
+        assert_eq!(
+            weekdays.last_until(at("2026-01-01T00:00:00Z"), at("2026-11-30T06:59:59Z")),
+            Some(at("2026-11-27T07:00:00Z"))
+        );
+        assert_eq!(
+            weekdays.last_until(at("2026-01-01T00:00:00Z"), at("2026-11-30T07:00:00Z")),
+            Some(at("2026-11-30T07:00:00Z"))
+        );
     }
 
     #[test]
@@ -225,26 +243,47 @@ mod tests {
         let hourly = cron("30 * * * *", "Europe/Berlin");
         assert_eq!(
             slots(&hourly, "2026-10-25T00:00:00Z", 3),
-            ["2026-10-25T00:30:00.000Z", "2026-10-25T01:30:00.000Z", "2026-10-25T02:30:00.000Z"]
+            [
+                "2026-10-25T00:30:00.000Z",
+                "2026-10-25T01:30:00.000Z",
+                "2026-10-25T02:30:00.000Z"
+            ]
         );
     }
 
     #[test]
     fn what_is_no_expression_says_so_and_what_never_comes_has_no_slot() {
-        for text in ["", "* * * *", "* * * * * *", "60 * * * *", "0 25 * * *", "a b c d e", "0 0 1 1 * 2027 1"] {
+        for text in [
+            "",
+            "* * * *",
+            "* * * * * *",
+            "60 * * * *",
+            "0 25 * * *",
+            "a b c d e",
+            "0 0 1 1 * 2027 1",
+        ] {
             assert!(text.parse::<CronExpression>().is_err(), "{text}");
         }
         assert!("@daily".parse::<CronExpression>().is_ok());
-        assert_eq!("1,".repeat(101).parse::<CronExpression>(), Err(CadenceFault::TooLong));
+        assert_eq!(
+            "1,".repeat(101).parse::<CronExpression>(),
+            Err(CadenceFault::TooLong)
+        );
         let never = cron("0 0 30 2 *", "UTC");
-        assert_eq!(never.next_after(at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z")), None);
+        assert_eq!(
+            never.next_after(at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z")),
+            None
+        );
     }
 
     #[test]
     fn a_cadence_is_read_back_as_it_was_stored() {
         for (cadence, json) in [
             (Cadence::Every("1h".parse().unwrap()), r#"{"every":"1h"}"#),
-            (cron("0 8 * * 1", "Europe/Berlin"), r#"{"cron":{"expression":"0 8 * * 1","time_zone":"Europe/Berlin"}}"#),
+            (
+                cron("0 8 * * 1", "Europe/Berlin"),
+                r#"{"cron":{"expression":"0 8 * * 1","time_zone":"Europe/Berlin"}}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&cadence).unwrap(), json);
             assert_eq!(serde_json::from_str::<Cadence>(json).unwrap(), cadence);

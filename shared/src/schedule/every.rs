@@ -67,13 +67,28 @@ mod tests {
 
     #[test]
     fn an_interval_is_read_back_as_it_is_written() {
-        for (text, ms, written) in [("5s", 5_000, "5s"), ("90s", 90_000, "1m 30s"), ("1h", 3_600_000, "1h"), ("366days", 31_622_400_000, "1year 18h")] {
+        for (text, ms, written) in [
+            ("5s", 5_000, "5s"),
+            ("90s", 90_000, "1m 30s"),
+            ("1h", 3_600_000, "1h"),
+            ("366days", 31_622_400_000, "1year 18h"),
+        ] {
             let every: Every = text.parse().unwrap();
             assert_eq!(every.as_millis(), ms);
             assert_eq!(every.to_string().parse(), Ok(every), "{every}");
             assert!(text == "366days" || every.to_string() == written, "{every}");
         }
-        for text in ["", "0s", "-5s", "1.5s", "1500ms", "5", "hourly", "367days", "99999999999999999999s"] {
+        for text in [
+            "",
+            "0s",
+            "-5s",
+            "1.5s",
+            "1500ms",
+            "5",
+            "hourly",
+            "367days",
+            "99999999999999999999s",
+        ] {
             assert_eq!(text.parse::<Every>(), Err(EveryFault), "{text}");
         }
     }

@@ -39,9 +39,7 @@ impl Schedule {
                 Missed::Skip | Missed::CatchUpOnce => Some(latest),
             },
             // What has no slot any more stands at the end of time.
-            next: cadence
-                .next_after(self.created_at, now)
-                .unwrap_or(Timestamp::MAX),
+            next: cadence.next_after(self.created_at, now).unwrap_or(Timestamp::MAX),
         })
     }
 }
@@ -87,7 +85,10 @@ mod tests {
     fn of_missed_slots_the_latest_is_caught_up_or_none() {
         let now = at("2026-11-24T12:30:00Z");
         let firing = hourly(Missed::CatchUpOnce).due(now).unwrap();
-        assert_eq!((firing.slot, firing.next), (Some(at("2026-11-24T12:00:00Z")), at("2026-11-24T13:00:00Z")));
+        assert_eq!(
+            (firing.slot, firing.next),
+            (Some(at("2026-11-24T12:00:00Z")), at("2026-11-24T13:00:00Z"))
+        );
         let firing = hourly(Missed::Skip).due(now).unwrap();
         assert_eq!((firing.slot, firing.next), (None, at("2026-11-24T13:00:00Z")));
         let on_time = hourly(Missed::Skip).due(at("2026-11-24T12:00:03Z")).unwrap();

@@ -6,7 +6,9 @@ use std::time::Duration;
 use shared::faults::{self, Step};
 use shared::job::{Failure, JobError, JobId, JobView, Report, ReportRequest};
 use shared::mail::{CSV_ROWS_MAX, Letter, LetterHead, MailAddress, compose};
-use shared::ports::{Handover, JobLookup, JobReader, MailError, MailLedger, Mailer, Outcome, Published, StoreError};
+use shared::ports::{
+    Handover, JobLookup, JobReader, MailError, MailLedger, Mailer, Outcome, Published, StoreError,
+};
 
 use super::fault::HandlerFault;
 use crate::execute::Attempt;
@@ -73,7 +75,10 @@ impl MailHandler {
         // The list may have changed since the report was asked for.
         let (allowed, forbidden): (Vec<_>, Vec<_>) = missing.partition(|to| self.rules.allowed.contains(to));
         for recipient in &forbidden {
-            tally.refuse(recipient, "is not among the recipients that the configuration allows");
+            tally.refuse(
+                recipient,
+                "is not among the recipients that the configuration allows",
+            );
         }
         for to in self.handovers(&allowed, request) {
             match attempt.pulse.signal() {
@@ -184,7 +189,11 @@ impl MailHandler {
             root,
             to: &request.mail_to,
             slot: request.schedule.map(|schedule| schedule.slot),
-            link: self.rules.public_url.as_ref().map(|url| format!("{url}/jobs/{id}")),
+            link: self
+                .rules
+                .public_url
+                .as_ref()
+                .map(|url| format!("{url}/jobs/{id}")),
         };
         Ok(compose(&report, head, &self.rules.templates)?)
     }
@@ -196,7 +205,10 @@ impl MailHandler {
         let JobView { report, .. } = *job;
         let mut report = report.ok_or(HandlerFault::NoReport)?;
         while report.rows.len() < CSV_ROWS_MAX {
-            let rows = self.reader.report_rows(id, report.rows.len() as u64, PAGE).await?;
+            let rows = self
+                .reader
+                .report_rows(id, report.rows.len() as u64, PAGE)
+                .await?;
             let last = rows.len() < PAGE;
             report.rows.extend(rows);
             if last {

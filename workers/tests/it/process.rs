@@ -48,7 +48,7 @@ impl Process {
                 reader: Arc::new(bench.store.clone()),
                 schedules: Arc::new(bench.store.clone()),
                 mails: Arc::new(bench.store.clone()),
-                mailer: Arc::clone(&bench.mailer),
+                mailer: Arc::clone(&bench.mailer) as _,
                 queue: Arc::clone(&bench.queue) as _,
                 log: Arc::clone(&bench.log) as _,
                 projection: Arc::new(bench.projection.clone()),

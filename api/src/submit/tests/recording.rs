@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use shared::dispatch::DispatchHandle;
 use shared::job::{IdempotencyKey, JobFilter, JobId, JobState, JobView, Progress, ReportRow};
+use shared::mail::AllowedRecipients;
 use shared::ports::{
     AcceptStore, Accepted, CancelOutcome, Clock, DeleteOutcome, InputChunk, JobControl, JobLookup, JobPage,
     JobReader, KeptKey, NewJob, NewRetry, RejectRecord, RetryOutcome, StoreError, StoredReject, UploadId,

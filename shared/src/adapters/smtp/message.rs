@@ -25,7 +25,9 @@ pub(super) fn write(letter: &Letter, from: &Mailbox) -> Result<Vec<u8>, MailErro
     let bodies = MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone());
     let csv = ContentType::parse("text/csv; charset=utf-8").map_err(unwritable)?;
     let file = Attachment::new(letter.attachment.name.clone()).body(letter.attachment.body.clone(), csv);
-    let whole = MultiPart::mixed().multipart(bodies).singlepart(SinglePart::from(file));
+    let whole = MultiPart::mixed()
+        .multipart(bodies)
+        .singlepart(SinglePart::from(file));
     Ok(message.multipart(whole).map_err(unwritable)?.formatted())
 }
 
@@ -60,7 +62,10 @@ mod tests {
     fn letter(subject: &str) -> Letter {
         Letter {
             id: "report.1".to_owned(),
-            to: vec!["ann@example.com".parse().unwrap(), "bob@example.com".parse().unwrap()],
+            to: vec![
+                "ann@example.com".parse().unwrap(),
+                "bob@example.com".parse().unwrap(),
+            ],
             date: Timestamp::from_millis(1_800_000_000_000),
             subject: subject.to_owned(),
             text: "Köln: 4\n".to_owned(),

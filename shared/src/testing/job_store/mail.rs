@@ -34,7 +34,10 @@ pub async fn p7_the_mail_follows_the_report_in_one_transaction(mut store: impl F
 /// What nobody asked to mail ends with its report.
 pub async fn a_report_without_recipients_has_no_mail(store: impl Fixture) {
     let id = accept(&store, report(&store, &[])).await.id;
-    assert_eq!(work(&store, task(id, 0), reported(&store)).await.1, JobState::Succeeded);
+    assert_eq!(
+        work(&store, task(id, 0), reported(&store)).await.1,
+        JobState::Succeeded
+    );
     assert!(due_tasks(&store, REPORTS).await.is_empty());
 }
 
@@ -85,7 +88,10 @@ pub async fn p22_a_mail_that_is_not_taken_in_time_says_so(store: impl Fixture) {
     assert_eq!(store.rescue().expire_reports().await.expect("answers").tasks, 1);
     let view = job(&store, id).await;
     assert_eq!(view.state, JobState::PartiallySucceeded);
-    assert_eq!(view.error.map(|error| error.code), Some(JobError::MAIL_UNDELIVERED));
+    assert_eq!(
+        view.error.map(|error| error.code),
+        Some(JobError::MAIL_UNDELIVERED)
+    );
 }
 
 /// Who has got a mail stays known over attempts, processes and retries; only the holder of the lease can say so.
@@ -96,14 +102,24 @@ pub async fn who_has_got_a_mail_is_known_to_its_retries(mut store: impl Fixture)
         assert!(note(&store, lease, "ann@example.com").await);
     }
     finish(&store, lease, permanent(JobError::MAIL_REFUSED)).await;
-    assert!(!note(&store, lease, "bob@example.com").await, "the lease is no longer ours");
+    assert!(
+        !note(&store, lease, "bob@example.com").await,
+        "the lease is no longer ours"
+    );
     store.reopen();
     let again = retry(&store, id).await.id;
-    assert_eq!(due_tasks(&store, REPORTS).await, [task(again, 0)], "the mail follows the report anew");
+    assert_eq!(
+        due_tasks(&store, REPORTS).await,
+        [task(again, 0)],
+        "the mail follows the report anew"
+    );
     work(&store, task(again, 0), reported(&store)).await;
     let claimed = claim(&store, task(again, MAIL)).await;
     assert_eq!(claimed.root, id);
-    assert_eq!(store.mails().mailed(id).await.expect("answers"), [address("ann@example.com")]);
+    assert_eq!(
+        store.mails().mailed(id).await.expect("answers"),
+        [address("ann@example.com")]
+    );
     finish(&store, claimed.lease, Outcome::Mailed).await;
     assert_eq!(state(&store, again).await, JobState::Succeeded);
 }

@@ -15,7 +15,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub async fn p2_a_schedule_is_kept_until_it_is_removed(mut store: impl Fixture) {
     let (first, second) = (hourly(&store), hourly(&store));
     for schedule in [&first, &second, &first] {
-        assert!(store.schedules().add_schedule(schedule.clone()).await.expect("answers"));
+        assert!(
+            store
+                .schedules()
+                .add_schedule(schedule.clone())
+                .await
+                .expect("answers")
+        );
     }
     store.reopen_under_another_boot();
     let kept = store.schedules().schedules().await.expect("answers");
@@ -24,15 +30,30 @@ pub async fn p2_a_schedule_is_kept_until_it_is_removed(mut store: impl Fixture) 
     assert_eq!(remove(first.id).await, ScheduleRemoval::Removed);
     assert_eq!(remove(first.id).await, ScheduleRemoval::Unknown);
     assert_eq!(store.schedules().schedule(first.id).await.expect("answers"), None);
-    assert_eq!(store.schedules().schedule(second.id).await.expect("answers"), Some(second));
+    assert_eq!(
+        store.schedules().schedule(second.id).await.expect("answers"),
+        Some(second)
+    );
 }
 
 /// The list has an end.
 pub async fn there_are_so_many_schedules_and_no_more(store: impl Fixture) {
     for _ in 0..SCHEDULES_MAX {
-        assert!(store.schedules().add_schedule(hourly(&store)).await.expect("answers"));
+        assert!(
+            store
+                .schedules()
+                .add_schedule(hourly(&store))
+                .await
+                .expect("answers")
+        );
     }
-    assert!(!store.schedules().add_schedule(hourly(&store)).await.expect("answers"));
+    assert!(
+        !store
+            .schedules()
+            .add_schedule(hourly(&store))
+            .await
+            .expect("answers")
+    );
 }
 
 /// The configured schedule goes on where it stood, begins anew with another rule, and goes with its setting.
@@ -62,7 +83,11 @@ pub async fn the_configured_schedule_follows_the_configuration(store: impl Fixtu
 /// A schedule is due from its slot on, and moves on with the job that it makes.
 pub async fn a_slot_that_is_fired_becomes_a_job(mut store: impl Fixture) {
     let schedule = hourly(&store);
-    store.schedules().add_schedule(schedule.clone()).await.expect("answers");
+    store
+        .schedules()
+        .add_schedule(schedule.clone())
+        .await
+        .expect("answers");
     assert!(due(&store).await.is_empty());
     store.clock().pass(HOUR);
     assert_eq!(due(&store).await, [schedule.clone()]);
@@ -79,8 +104,16 @@ pub async fn a_slot_that_is_fired_becomes_a_job(mut store: impl Fixture) {
     };
     assert!(matches!(view.request, JobRequest::Report(report) if report.schedule == Some(slot)));
     assert_eq!(due_tasks(&store, REPORTS).await.len(), 1);
-    let moved = store.schedules().schedule(schedule.id).await.expect("answers").expect("is kept");
-    assert_eq!((moved.next_slot, moved.last), (firing.next, Some((schedule.next_slot, id))));
+    let moved = store
+        .schedules()
+        .schedule(schedule.id)
+        .await
+        .expect("answers")
+        .expect("is kept");
+    assert_eq!(
+        (moved.next_slot, moved.last),
+        (firing.next, Some((schedule.next_slot, id)))
+    );
     assert!(due(&store).await.is_empty());
 }
 
@@ -89,7 +122,11 @@ pub async fn processes_that_fire_a_slot_together_make_one_job(store: impl Fixtur
     let other = store.another();
     for _ in 0..20 {
         let schedule = hourly(&store);
-        store.schedules().add_schedule(schedule.clone()).await.expect("answers");
+        store
+            .schedules()
+            .add_schedule(schedule.clone())
+            .await
+            .expect("answers");
         store.clock().pass(HOUR);
         let (firing, mine) = step(&store, &schedule);
         // Another id shows that it is the step that is taken once, not the job that is made twice.
@@ -103,7 +140,8 @@ pub async fn processes_that_fire_a_slot_together_make_one_job(store: impl Fixtur
             ours.fire(schedule.id, firing, Some(mine)),
             other_store.fire(schedule.id, firing, Some(theirs)),
         );
-        let taken = [fired.0.expect("answers"), fired.1.expect("answers")].map(|fired| fired != Fired::Elsewhere);
+        let taken =
+            [fired.0.expect("answers"), fired.1.expect("answers")].map(|fired| fired != Fired::Elsewhere);
         assert_ne!(taken[0], taken[1], "one of them takes the step");
         for (id, taken) in ids.into_iter().zip(taken) {
             let found = store.reader().job(id, 0).await.expect("answers");
@@ -115,10 +153,20 @@ pub async fn processes_that_fire_a_slot_together_make_one_job(store: impl Fixtur
 /// A step from where the schedule no longer stands changes nothing, whatever the wall clock says.
 pub async fn p8_a_clock_that_steps_back_fires_no_slot_again(store: impl Fixture) {
     let schedule = hourly(&store);
-    store.schedules().add_schedule(schedule.clone()).await.expect("answers");
+    store
+        .schedules()
+        .add_schedule(schedule.clone())
+        .await
+        .expect("answers");
     store.clock().pass(HOUR);
     let (firing, new) = step(&store, &schedule);
-    let fire = async |new| store.schedules().fire(schedule.id, firing, new).await.expect("answers");
+    let fire = async |new| {
+        store
+            .schedules()
+            .fire(schedule.id, firing, new)
+            .await
+            .expect("answers")
+    };
     assert_ne!(fire(Some(new.clone())).await, Fired::Elsewhere);
     store.clock().jump_wall(-3_600_000);
     assert!(due(&store).await.is_empty());
@@ -131,7 +179,11 @@ pub async fn p8_a_clock_that_steps_back_fires_no_slot_again(store: impl Fixture)
 /// What is left out moves the schedule on and makes nothing; a schedule that is gone takes no step.
 pub async fn a_slot_can_be_left_out(store: impl Fixture) {
     let schedule = hourly(&store);
-    store.schedules().add_schedule(schedule.clone()).await.expect("answers");
+    store
+        .schedules()
+        .add_schedule(schedule.clone())
+        .await
+        .expect("answers");
     store.clock().pass(HOUR);
     let firing = Firing {
         slot: None,
@@ -139,7 +191,12 @@ pub async fn a_slot_can_be_left_out(store: impl Fixture) {
     };
     let fired = store.schedules().fire(schedule.id, firing, None).await;
     assert_eq!(fired.expect("answers"), Fired::Taken(Vec::new()));
-    let moved = store.schedules().schedule(schedule.id).await.expect("answers").expect("is kept");
+    let moved = store
+        .schedules()
+        .schedule(schedule.id)
+        .await
+        .expect("answers")
+        .expect("is kept");
     assert_eq!((moved.next_slot, moved.last), (firing.next, None));
     assert!(due_tasks(&store, REPORTS).await.is_empty());
     let fired = store.schedules().fire(ScheduleId::generate(), firing, None).await;
@@ -149,7 +206,11 @@ pub async fn a_slot_can_be_left_out(store: impl Fixture) {
 /// Where no job is taken in, the schedule stays where it is, and its slot is fired later.
 pub async fn p4_a_slot_waits_while_nothing_is_admitted(store: impl Fixture) {
     let schedule = hourly(&store);
-    store.schedules().add_schedule(schedule.clone()).await.expect("answers");
+    store
+        .schedules()
+        .add_schedule(schedule.clone())
+        .await
+        .expect("answers");
     store.clock().pass(HOUR);
     for _ in 0..BACKLOG_LIMIT {
         accept(&store, submit(&store, 1)).await;
@@ -184,7 +245,11 @@ async fn keep(store: &impl Fixture, rule: Option<&ScheduleRule>) {
 }
 
 async fn configured(store: &impl Fixture) -> Option<Schedule> {
-    store.schedules().schedule(ScheduleId::CONFIGURED).await.expect("the store answers")
+    store
+        .schedules()
+        .schedule(ScheduleId::CONFIGURED)
+        .await
+        .expect("the store answers")
 }
 
 async fn due(store: &impl Fixture) -> Vec<Schedule> {

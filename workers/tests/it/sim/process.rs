@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::adapters::smtp::LoggedMailer;
+use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::adapters::sqlite::projection::ProjectionStore;
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};

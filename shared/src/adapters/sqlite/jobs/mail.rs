@@ -17,8 +17,8 @@ use crate::ports::{MailLedger, StoreError};
 impl MailLedger for JobStore {
     async fn mailed(&self, root: JobId) -> Result<Vec<MailAddress>, StoreError> {
         self.read("mailed", move |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT recipient FROM mailed WHERE root = ?1 ORDER BY recipient")?;
+            let mut statement = connection
+                .prepare_cached("SELECT recipient FROM mailed WHERE root = ?1 ORDER BY recipient")?;
             let mut found = statement.query([root.as_bytes()])?;
             let mut mailed = Vec::new();
             while let Some(row) = found.next()? {

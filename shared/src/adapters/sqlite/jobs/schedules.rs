@@ -9,9 +9,7 @@ use super::tx::Tx;
 use super::{JobStore, accept, rows};
 use crate::adapters::sqlite::Write;
 use crate::job::JobId;
-use crate::ports::{
-    Accepted, Fired, NewJob, SCHEDULES_MAX, ScheduleRemoval, ScheduleStore, StoreError,
-};
+use crate::ports::{Accepted, Fired, NewJob, SCHEDULES_MAX, ScheduleRemoval, ScheduleStore, StoreError};
 use crate::schedule::{Firing, Schedule, ScheduleId, ScheduleRule};
 use crate::time::Timestamp;
 

@@ -8,6 +8,7 @@ in place of the answer, the first time. Everybody else gets mail.
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 from typing import Any
@@ -59,6 +60,8 @@ class Server(SMTP):
 
 
 async def main() -> None:
+    # A connection that was cut is no news.
+    logging.getLogger("mail").setLevel(logging.CRITICAL)
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--port", type=int, default=0)
     port = arguments.parse_args().port

@@ -34,10 +34,10 @@ pub struct LetterHead<'a> {
 /// When a template fails at what this report holds.
 pub fn compose(
     report: &Report,
-    head: LetterHead<'_>,
+    head: &LetterHead<'_>,
     templates: &Templates,
 ) -> Result<Letter, TemplateFault> {
-    let rendered = templates.render(&facts(report, &head))?;
+    let rendered = templates.render(&facts(report, head))?;
     let (group_by, day) = (report.group_by.as_str(), report.generated_at.to_string());
     Ok(Letter {
         id: format!("report.{}", head.root),
@@ -136,7 +136,7 @@ mod tests {
             slot: None,
             link: None,
         };
-        compose(report, head, &Templates::default()).unwrap()
+        compose(report, &head, &Templates::default()).unwrap()
     }
 
     #[test]

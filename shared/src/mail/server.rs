@@ -1,5 +1,6 @@
 //! Where the mail server is, how the way there is protected, and how to log in, as a URL says it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -73,7 +74,7 @@ impl FromStr for MailServer {
             return Err(fault("nothing but ?tls= may follow the host"));
         }
         let host = match url.host().ok_or(fault("it names no host"))? {
-            Host::Domain(name) if name.is_empty() => return Err(fault("it names no host")),
+            Host::Domain("") => return Err(fault("it names no host")),
             Host::Domain(name) => name.to_ascii_lowercase(),
             Host::Ipv4(address) => address.to_string(),
             Host::Ipv6(address) => address.to_string(),
@@ -81,7 +82,7 @@ impl FromStr for MailServer {
         let decoded = |text: &str| {
             percent_decode_str(text)
                 .decode_utf8()
-                .map(|text| text.into_owned())
+                .map(Cow::into_owned)
                 .map_err(|_| fault("user and password have to be UTF-8"))
         };
         let user = (!url.username().is_empty())

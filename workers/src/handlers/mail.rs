@@ -195,7 +195,7 @@ impl MailHandler {
                 .as_ref()
                 .map(|url| format!("{url}/jobs/{id}")),
         };
-        Ok(compose(&report, head, &self.rules.templates)?)
+        Ok(compose(&report, &head, &self.rules.templates)?)
     }
 
     async fn report(&self, id: JobId) -> Result<Report, HandlerFault> {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use lettre::Message;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Attachment, Mailbox as LettreMailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Mailbox as LettreMailbox, MultiPart};
 
 use super::{address, unwritable};
 use crate::mail::{Letter, MailAddress, Mailbox};
@@ -25,9 +25,7 @@ pub(super) fn write(letter: &Letter, from: &Mailbox) -> Result<Vec<u8>, MailErro
     let bodies = MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone());
     let csv = ContentType::parse("text/csv; charset=utf-8").map_err(unwritable)?;
     let file = Attachment::new(letter.attachment.name.clone()).body(letter.attachment.body.clone(), csv);
-    let whole = MultiPart::mixed()
-        .multipart(bodies)
-        .singlepart(SinglePart::from(file));
+    let whole = MultiPart::mixed().multipart(bodies).singlepart(file);
     Ok(message.multipart(whole).map_err(unwritable)?.formatted())
 }
 

@@ -90,7 +90,7 @@ pub async fn a_slot_that_is_fired_becomes_a_job(mut store: impl Fixture) {
         .expect("answers");
     assert!(due(&store).await.is_empty());
     store.clock().pass(HOUR);
-    assert_eq!(due(&store).await, [schedule.clone()]);
+    assert_eq!(due(&store).await, std::slice::from_ref(&schedule));
     let (firing, new) = step(&store, &schedule);
     let id = new.id;
     let fired = store.schedules().fire(schedule.id, firing, Some(new)).await;

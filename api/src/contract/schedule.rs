@@ -27,7 +27,7 @@ pub struct ScheduleBody {
     /// What one row of the reports stands for; a city if absent.
     pub group_by: Option<GroupByName>,
     /// Who gets the reports by mail, at most 50 addresses that the configuration allows.
-    #[oai(validator(max_items = "50"))]
+    #[oai(validator(min_items = "1", max_items = "50"))]
     pub mail_to: Vec<String>,
 }
 

@@ -10,12 +10,15 @@ import asyncio
 import json
 import logging
 import os
+import ssl
 import sys
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+import trustme
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 STALL_S = 3600
+USER, PASSWORD = b"census", b"p@ss word"
 seen: set[str] = set()
 
 
@@ -42,7 +45,12 @@ class Handler:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if first_time(envelope.rcpt_tos, "stall"):
             await asyncio.sleep(STALL_S)
-        mail = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "data": envelope.content.decode()}
+        mail = {
+            "from": envelope.mail_from,
+            "to": envelope.rcpt_tos,
+            "data": envelope.content.decode(),
+            "tls": server.transport.get_extra_info("sslcontext") is not None,
+        }
         print(json.dumps(mail), flush=True)
         if first_time(envelope.rcpt_tos, "lost"):
             server.transport.abort()
@@ -59,19 +67,42 @@ class Server(SMTP):
         await super().smtp_DATA(arg)
 
 
+def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    good = isinstance(data, LoginPassword) and (data.login, data.password) == (USER, PASSWORD)
+    return AuthResult(success=good, handled=False)
+
+
+def certificate(folder: str) -> ssl.SSLContext:
+    """A certificate for this host, whose authority is left in the folder."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(os.path.join(folder, "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    return context
+
+
 async def main() -> None:
     # A connection that was cut is no news.
     logging.getLogger("mail").setLevel(logging.CRITICAL)
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--port", type=int, default=0)
-    port = arguments.parse_args().port
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--tls")
+    arguments = parser.parse_args()
     loop = asyncio.get_running_loop()
+    context = certificate(arguments.tls) if arguments.tls else None
 
-    def protocol() -> Any:
-        return Server(Handler(), enable_SMTPUTF8=False, hostname="localhost", loop=loop)
+    def protocol(wrapped: bool) -> Any:
+        login: dict[str, Any] = {}
+        if context:
+            login = {"auth_required": True, "auth_require_tls": not wrapped, "authenticator": authenticate}
+        if context and not wrapped:
+            login |= {"tls_context": context, "require_starttls": True}
+        return Server(Handler(), enable_SMTPUTF8=False, hostname="localhost", loop=loop, **login)
 
-    server = await loop.create_server(protocol, "127.0.0.1", port)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    servers = [await loop.create_server(lambda: protocol(False), "127.0.0.1", arguments.port)]
+    if context:
+        servers.append(await loop.create_server(lambda: protocol(True), "127.0.0.1", 0, ssl=context))
+    print(*[server.sockets[0].getsockname()[1] for server in servers], flush=True)
     # Whoever started it holds the pipe.
     await loop.run_in_executor(None, sys.stdin.buffer.read)
     sys.stdout.flush()

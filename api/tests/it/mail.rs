@@ -148,6 +148,53 @@ fn one_report_is_mailed_now_to_those_who_are_allowed() {
 }
 
 #[test]
+fn mail_goes_over_tls_with_a_login_to_a_server_that_is_trusted() {
+    let data = data_folder();
+    let server = MailServer::start_with_tls(data.path());
+    let (password, authority) = (data.path().join("password"), data.path().join("ca.pem"));
+    std::fs::write(&password, "p@ss word\n").expect("the folder takes a file");
+    let [started, wrapped] = server.tls_hosts();
+    let ways = [
+        format!(
+            "mail_url = \"smtp://census@{started}?tls=required\"\nmail_password_file = \"{}\"\n",
+            password.display()
+        ),
+        format!("mail_url = \"smtps://census:p%40ss%20word@{wrapped}\"\n"),
+    ];
+    let rest = "mail_from = \"census@example.com\"\nmail_to = \"ann@example.com\"\nreport_every = \"off\"\n";
+    let trusting = |settings: &str, authority: &str| {
+        let flags = embedded_flags(data.path(), &format!("{settings}{rest}"));
+        Census::start_with(flags, &[("SSL_CERT_FILE", authority)]).expect("it starts")
+    };
+    let body = json!({"mail_to": "ann@example.com", "deadline_s": 1});
+    for (n, way) in ways.iter().enumerate() {
+        let census = trusting(way, &authority.display().to_string());
+        census.succeeded(
+            &census
+                .post_json("/report", &json!({"mail_to": "ann@example.com"}))
+                .accepted(),
+        );
+        assert!(mails(&server, n + 1)[n].tls);
+    }
+    // Anybody's certificate is nobody's.
+    let census = trusting(&ways[1], "/dev/null");
+    let job = census.ended(&census.post_json("/report", &body).accepted());
+    assert_eq!(job["error"]["code"], "mail_undelivered", "{job}");
+    let tried = job["attempts"].to_string();
+    assert!(
+        tried.contains("cannot be encrypted") || tried.contains("cannot be made"),
+        "{tried}"
+    );
+    let census = trusting(
+        &ways[1].replace("word", "sword"),
+        &authority.display().to_string(),
+    );
+    let job = census.ended(&census.post_json("/report", &body).accepted());
+    assert_eq!(job["error"]["code"], "mail_refused", "{job}");
+    assert_eq!(server.taken().len(), 2);
+}
+
+#[test]
 fn while_mail_is_off_the_report_is_logged_and_the_job_succeeds() {
     let data = data_folder();
     let census = embedded(data.path(), "mail_to = \"ann@example.com\"\n");

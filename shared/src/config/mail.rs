@@ -229,6 +229,25 @@ mod tests {
     }
 
     #[test]
+    fn templates_come_from_a_folder_and_are_tried_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display().to_string();
+        let with = |text: &str| {
+            std::fs::write(folder.path().join("report.txt"), text).unwrap();
+            load(&[
+                ("CENSUS_MAIL_TEMPLATES", &path),
+                ("CENSUS_MAIL_SUBJECT", "{{ users }} users"),
+            ])
+        };
+        assert!(with("{{ users }} at {{ rows[0].place }}").is_ok());
+        let fault = with("one line\n{{ nothing }}").unwrap_err().to_string();
+        assert!(
+            fault.contains("`mail_templates`") && fault.contains("report.txt") && fault.contains("line 2"),
+            "{fault}"
+        );
+    }
+
+    #[test]
     fn what_makes_no_sense_is_named_with_its_key() {
         for (name, value) in [
             ("CENSUS_MAIL_URL", "mail.example.com"),

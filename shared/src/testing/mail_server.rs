@@ -1,6 +1,7 @@
 //! A real mail server for tests: `.ci/mail-server`, which treats each recipient as the address says.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/mail-server");
 /// A server of one test, on a port of its own. It ends with its value.
 #[derive(Debug)]
 pub struct MailServer {
-    port: u16,
+    ports: Vec<u16>,
     taken: Arc<Mutex<Vec<TakenMail>>>,
     /// Holds the pipe at whose end the server stops, however this process ends.
     script: Child,
@@ -26,6 +27,8 @@ pub struct TakenMail {
     pub to: Vec<String>,
     /// Headers and bodies.
     pub data: String,
+    /// Whether it came over TLS.
+    pub tls: bool,
 }
 
 impl MailServer {
@@ -35,19 +38,35 @@ impl MailServer {
     /// When it does not start; the script says why on stderr.
     #[must_use]
     pub fn start() -> Self {
+        Self::run(&[])
+    }
+
+    /// A server that wants TLS and a login, whose authority is `ca.pem` in `folder`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with_tls(folder: &Path) -> Self {
+        Self::run(&["--tls".as_ref(), folder])
+    }
+
+    fn run(arguments: &[&Path]) -> Self {
         let mut script = Command::new(SCRIPT)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("`.ci/mail-server` can be run");
         let stdout = script.stdout.take().expect("its stdout is a pipe");
         let mut lines = BufReader::new(stdout).lines();
-        let port = lines
+        let ports = lines
             .next()
-            .expect("`.ci/mail-server` names its port")
-            .ok()
-            .and_then(|line| line.parse().ok())
-            .expect("a port is a number");
+            .expect("`.ci/mail-server` names its ports")
+            .expect("the script writes UTF-8");
+        let ports = ports
+            .split(' ')
+            .map(|port| port.parse().expect("a port is a number"));
+        let ports = ports.collect();
         let taken = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&taken);
         std::thread::spawn(move || {
@@ -56,13 +75,22 @@ impl MailServer {
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(mail);
             }
         });
-        Self { port, taken, script }
+        Self { ports, taken, script }
     }
 
     /// Where it listens, for `CENSUS_MAIL_URL`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("smtp://127.0.0.1:{}", self.port)
+        format!("smtp://127.0.0.1:{}", self.ports[0])
+    }
+
+    /// The host and the port that wants STARTTLS, and those that are TLS from the first byte.
+    ///
+    /// # Panics
+    /// When it was started without TLS.
+    #[must_use]
+    pub fn tls_hosts(&self) -> [String; 2] {
+        [self.ports[0], self.ports[1]].map(|port| format!("localhost:{port}"))
     }
 
     /// What it has taken so far.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::adapters::smtp::SmtpMailer;
-use shared::ports::Mailer;
+use shared::ports::{MailError, Mailer};
 use shared::testing::mail_server::MailServer;
-use shared::testing::mailer::{Fixture, RecordingMailer};
+use shared::testing::mailer::{Fixture, RecordingMailer, send};
+use shared::testing::wait::within;
 
 struct Smtp {
     server: MailServer,
@@ -42,15 +43,31 @@ mod smtp {
     shared::mailer_suite!(Smtp::new());
 
     #[tokio::test]
+    async fn a_mail_whose_answer_was_lost_comes_again_under_the_same_name() {
+        let fixture = Smtp::new();
+        let sent = send(&*fixture.mailer(), "lost@example.com").await;
+        assert!(matches!(sent, Err(MailError::Away { .. })), "{sent:?}");
+        send(&*fixture.mailer(), "lost@example.com")
+            .await
+            .expect("it is taken");
+        let taken = within("both to be told of", Duration::from_secs(30), async {
+            while fixture.server.taken().len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            fixture.server.taken()
+        })
+        .await;
+        let names: Vec<_> = taken.iter().map(|mail| mail.header("Message-ID")).collect();
+        assert_eq!(names, vec![Some("<report.1@example.com>".to_owned()); 2]);
+    }
+
+    #[tokio::test]
     async fn a_server_that_is_not_there_is_away() {
         let gone = Smtp::new();
         let mailer = gone.mailer();
         drop(gone);
-        let sent = shared::testing::mailer::send(&*mailer, "ann@example.com").await;
-        assert!(
-            matches!(sent, Err(shared::ports::MailError::Away { .. })),
-            "{sent:?}"
-        );
+        let sent = send(&*mailer, "ann@example.com").await;
+        assert!(matches!(sent, Err(MailError::Away { .. })), "{sent:?}");
     }
 
     #[tokio::test]
@@ -59,11 +76,8 @@ mod smtp {
         let way = format!("{}?tls=required", server.url()).parse().expect("a URL");
         let from = "census@example.com".parse().expect("a mailbox");
         let mailer = SmtpMailer::new(&way, from, Duration::from_secs(1)).expect("the host trusts somebody");
-        let sent = shared::testing::mailer::send(&mailer, "ann@example.com").await;
-        assert!(
-            matches!(sent, Err(shared::ports::MailError::Away { .. })),
-            "{sent:?}"
-        );
+        let sent = send(&mailer, "ann@example.com").await;
+        assert!(matches!(sent, Err(MailError::Away { .. })), "{sent:?}");
         assert!(server.taken().is_empty());
     }
 }

@@ -12,6 +12,7 @@ import logging
 import os
 import ssl
 import sys
+import warnings
 from typing import Any
 
 import trustme
@@ -84,6 +85,8 @@ def certificate(folder: str) -> ssl.SSLContext:
 async def main() -> None:
     # A connection that was cut is no news.
     logging.getLogger("mail").setLevel(logging.CRITICAL)
+    # It does not see the TLS that is there from the first byte.
+    warnings.filterwarnings("ignore", "Requiring AUTH")
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tls")

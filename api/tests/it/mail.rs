@@ -181,10 +181,8 @@ fn mail_goes_over_tls_with_a_login_to_a_server_that_is_trusted() {
     let job = census.ended(&census.post_json("/report", &body).accepted());
     assert_eq!(job["error"]["code"], "mail_undelivered", "{job}");
     let tried = job["attempts"].to_string();
-    assert!(
-        tried.contains("cannot be encrypted") || tried.contains("cannot be made"),
-        "{tried}"
-    );
+    assert!(tried.contains("certificate"), "{tried}");
+    drop(census);
     let census = trusting(
         &ways[1].replace("word", "sword"),
         &authority.display().to_string(),

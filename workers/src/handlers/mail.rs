@@ -1,15 +1,19 @@
 //! The mail of a report that was made: handed over for each recipient who has not got it.
 
+mod tally;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::faults::{self, Step};
-use shared::job::{Failure, JobError, JobId, JobView, Report, ReportRequest};
+use shared::job::{Backoff, Failure, JobId, JobView, Report, ReportRequest};
 use shared::mail::{CSV_ROWS_MAX, Letter, LetterHead, MailAddress, compose};
 use shared::ports::{
     Handover, JobLookup, JobReader, MailError, MailLedger, Mailer, Outcome, Published, StoreError,
 };
+use tokio::sync::Semaphore;
 
+use self::tally::{Tally, failed};
 use super::fault::HandlerFault;
 use crate::execute::Attempt;
 use crate::heart::Signal;
@@ -17,6 +21,10 @@ use crate::ports::{CrewPorts, CrewSettings, MailRules};
 
 /// Rows that are read at a time.
 const PAGE: usize = 1_000;
+/// Mails under way at a time in one process: servers turn a crowd away, and a letter with all its rows is large.
+const AT_A_TIME: usize = 4;
+/// How long a mail waits for its turn: behind a server that stands still it must keep no report from its worker.
+const TURN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a handover under way may take after a stop: broken off, nobody knows what the server made of it.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -26,19 +34,7 @@ pub(super) struct MailHandler {
     ledger: Arc<dyn MailLedger>,
     reader: Arc<dyn JobReader>,
     rules: MailRules,
-}
-
-/// What became of the letter for those who had not got it.
-#[derive(Default)]
-struct Tally {
-    recipients: usize,
-    refused: Vec<Refused>,
-    away: Option<String>,
-}
-
-struct Refused {
-    recipient: MailAddress,
-    why: String,
+    turns: Semaphore,
 }
 
 impl MailHandler {
@@ -48,11 +44,22 @@ impl MailHandler {
             ledger: Arc::clone(&ports.mails),
             reader: Arc::clone(&ports.reader),
             rules: settings.mail.clone(),
+            turns: Semaphore::new(AT_A_TIME),
         }
     }
 
     /// Sends the mail; `None` when the lease was lost.
     pub(super) async fn handle(&self, attempt: &Attempt, request: &ReportRequest) -> Option<Outcome> {
+        let turn = tokio::select! {
+            biased;
+            turn = tokio::time::timeout(TURN_PATIENCE, self.turns.acquire()) => turn,
+            signal = attempt.pulse.stopped() => return interrupted(signal),
+        };
+        if turn.is_err() {
+            return Some(failed(Failure::Transient {
+                reason: "the mails before this one take long".to_owned(),
+            }));
+        }
         match self.try_mail(attempt, request).await {
             Ok(outcome) => outcome,
             Err(fault) => Some(failed(fault.into_failure())),
@@ -68,12 +75,16 @@ impl MailHandler {
         let letter = self.letter(attempt, request, root).await?;
         let mailed = self.ledger.mailed(root).await?;
         let missing = request.mail_to.iter().filter(|to| !mailed.contains(to)).cloned();
-        let mut tally = Tally {
-            recipients: request.mail_to.len(),
-            ..Tally::default()
-        };
+        let mut tally = Tally::of(request.mail_to.len());
         // The list may have changed since the report was asked for.
-        let (allowed, forbidden): (Vec<_>, Vec<_>) = missing.partition(|to| self.rules.allowed.contains(to));
+        let (mut allowed, forbidden): (Vec<_>, Vec<_>) =
+            missing.partition(|to| self.rules.allowed.contains(to));
+        if !allowed.is_empty() {
+            // Each try begins with another one: whoever makes a server fall silent must not keep the rest from theirs.
+            let first = attempt.claimed.attempt as usize - 1;
+            let among = allowed.len();
+            allowed.rotate_left(first % among);
+        }
         for recipient in &forbidden {
             tally.refuse(
                 recipient,
@@ -83,13 +94,12 @@ impl MailHandler {
         for to in self.handovers(&allowed, request) {
             match attempt.pulse.signal() {
                 Signal::Go => {}
-                Signal::Stop => return Ok(Some(Outcome::HandBack(Published::default()))),
-                Signal::Lost => return Ok(None),
+                signal @ (Signal::Stop | Signal::Lost) => return Ok(interrupted(signal)),
             }
             if !self.hand_over(attempt, &letter, to, &mut tally).await? {
                 return Ok(None);
             }
-            if tally.away.is_some() {
+            if tally.is_unanswered() {
                 break;
             }
         }
@@ -132,8 +142,7 @@ impl MailHandler {
             }
             Err(MailError::Away { reason, said }) => {
                 tracing::warn!(reason, "the mail server did not take a mail; it is tried again");
-                let said = said.map(|said| format!(": {said}")).unwrap_or_default();
-                tally.away = Some(format!("{reason}{said}"));
+                tally.put_off(reason, said);
             }
             Err(MailError::Unwritable { reason }) => {
                 tracing::error!(reason, "a mail cannot be written");
@@ -165,16 +174,30 @@ impl MailHandler {
         }
     }
 
-    /// A note that cannot be written is tried again at once: the mail is out, and only the note keeps it from going
-    /// out again.
+    /// A note that cannot be written is tried again while the lease is ours: the mail is out, and only the note keeps
+    /// it from going out again. `false` when the lease was lost.
     async fn note(&self, attempt: &Attempt, to: &[MailAddress]) -> Result<bool, StoreError> {
-        let lease = attempt.claimed.lease;
-        match self.ledger.note_mailed(lease, to.to_vec()).await {
-            Err(StoreError::Busy { .. } | StoreError::OutcomeUnknown { .. } | StoreError::Failed { .. }) => {
-                self.ledger.note_mailed(lease, to.to_vec()).await
+        let mut failures = 0;
+        while attempt.pulse.signal() != Signal::Lost {
+            match self.ledger.note_mailed(attempt.claimed.lease, to.to_vec()).await {
+                Ok(noted) => return Ok(noted),
+                Err(error @ (StoreError::Corrupt { .. } | StoreError::UploadLapsed)) => return Err(error),
+                Err(
+                    error @ (StoreError::Busy { .. }
+                    | StoreError::OutcomeUnknown { .. }
+                    | StoreError::Failed { .. }),
+                ) => {
+                    failures += 1;
+                    tracing::warn!(
+                        failures,
+                        error = &error as &dyn std::error::Error,
+                        "a mail is out, and that cannot be kept yet"
+                    );
+                    tokio::time::sleep(Backoff::RECONNECT.draw(failures)).await;
+                }
             }
-            noted => noted,
         }
+        Ok(false)
     }
 
     async fn letter(
@@ -219,34 +242,11 @@ impl MailHandler {
     }
 }
 
-impl Tally {
-    fn refuse(&mut self, recipient: &MailAddress, why: &str) {
-        self.refused.push(Refused {
-            recipient: recipient.clone(),
-            why: why.to_owned(),
-        });
-    }
-
-    /// Whoever may still get it is tried again before the task fails for the others.
-    fn outcome(self) -> Outcome {
-        if let Some(reason) = self.away {
-            return failed(Failure::Transient {
-                reason: format!("the mail server did not take the mail: {reason}"),
-            });
-        }
-        let Some(first) = self.refused.first() else {
-            return Outcome::Mailed;
-        };
-        let (refused, all) = (self.refused.len(), self.recipients);
-        let detail = format!(
-            "The report was made, but not mailed to {refused} of {all} recipients: {} {}.",
-            first.recipient,
-            first.why.trim_end_matches('.')
-        );
-        failed(Failure::Permanent(JobError {
-            code: JobError::MAIL_REFUSED,
-            detail,
-        }))
+/// What a handler answers that was told to stop, or has lost its lease.
+fn interrupted(signal: Signal) -> Option<Outcome> {
+    match signal {
+        Signal::Lost => None,
+        Signal::Stop | Signal::Go => Some(Outcome::HandBack(Published::default())),
     }
 }
 
@@ -258,11 +258,4 @@ fn count(sent: &Result<Handover, MailError>) {
         Err(MailError::Away { .. }) => "away",
     };
     metrics::counter!("census_mails_total", "outcome" => outcome).increment(1);
-}
-
-fn failed(failure: Failure) -> Outcome {
-    Outcome::Failed {
-        failure,
-        published: Published::default(),
-    }
 }

@@ -13,13 +13,10 @@ use lettre::address::Envelope;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use tokio::sync::Semaphore;
 
 use crate::mail::{Letter, MailAddress, MailServer, MailTls, Mailbox};
 use crate::ports::{Handover, MailError, Mailer};
 
-/// Connections to the server at a time: many reports may be due at once, and servers turn a crowd away.
-const CONNECTIONS: usize = 4;
 /// How long a handover may take. A server that says nothing for so long may still have taken the mail; a longer
 /// patience makes that rarer (RFC 5321 §4.5.3.2.6).
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -29,7 +26,6 @@ pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     patience: Duration,
-    connections: Semaphore,
 }
 
 /// A server that cannot be spoken to as it is configured.
@@ -62,7 +58,6 @@ impl SmtpMailer {
             transport: builder.build(),
             from,
             patience,
-            connections: Semaphore::new(CONNECTIONS),
         })
     }
 }
@@ -76,7 +71,6 @@ impl Mailer for SmtpMailer {
     async fn send(&self, letter: &Letter, to: &[MailAddress]) -> Result<Handover, MailError> {
         let message = message::write(letter, &self.from)?;
         let envelope = envelope(&self.from.address, to)?;
-        let _connection = self.connections.acquire().await;
         // lettre bounds the connecting only; a server may fall silent at any word.
         let sending = self.transport.send_raw(&envelope, &message);
         match tokio::time::timeout(self.patience, sending).await {

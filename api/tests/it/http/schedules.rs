@@ -61,7 +61,9 @@ async fn a_schedule_is_made_listed_read_and_deleted() {
     let next = schedule["next_slot"].as_str().expect("it has a slot");
     assert!(next.ends_with(":00:00.000Z"), "{next}");
     assert!(schedule.get("every").is_none() && schedule.get("last_slot").is_none());
-    assert_eq!(service.get(&path).await.json(), schedule);
+    let read = service.get(&path).await;
+    assert_eq!(read.header("cache-control"), "private, no-cache");
+    assert_eq!(read.json(), schedule);
     assert_eq!(
         service.get("/schedules").await.json(),
         json!({"schedules": [schedule]})

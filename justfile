@@ -16,6 +16,10 @@ up *flags:
 down *flags:
     .ci/brokers down {{ flags }}
 
+# A mail server for a look at mails: prints each as a line of JSON, until Ctrl-D.
+mail-server *flags:
+    .ci/mail-server {{ flags }}
+
 # Runs the API over the brokers.
 api *flags:
     cargo run --release -p api -- --profile brokers {{ flags }}

@@ -74,6 +74,7 @@ fn state(config: &Config, host: &Host, metrics: Metrics, shutdown: CancellationT
         max_line_bytes: config.intake.max_line_bytes,
         body_timeout: config.http.body_timeout,
         max_text: config.intake.max_text,
+        recipients: config.mail.allowed.clone(),
     };
     let submitter = Submitter::new(
         Arc::clone(&store) as _,
@@ -88,6 +89,7 @@ fn state(config: &Config, host: &Host, metrics: Metrics, shutdown: CancellationT
         submitter: Arc::new(submitter),
         poller,
         reader: Arc::clone(&store) as _,
+        schedules: Arc::clone(&store) as _,
         control: store,
         dispatch: host.dispatch.clone(),
         health: host.health(),
@@ -97,6 +99,7 @@ fn state(config: &Config, host: &Host, metrics: Metrics, shutdown: CancellationT
             public_url: config.http.public_url.clone(),
             max_body_bytes: config.http.max_body_bytes,
             body_timeout: config.http.body_timeout,
+            recipients: config.mail.allowed.clone(),
         },
     })
 }

@@ -17,6 +17,7 @@ use futures_util::Stream;
 use shared::dispatch::DispatchHandle;
 use shared::event::{Fault, FaultCode, clean};
 use shared::job::{JobId, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin};
+use shared::mail::AllowedRecipients;
 use shared::ports::{
     AcceptStore, Accepted, Clock, JobControl, JobReader, KeyUse, NewJob, NewRetry, NewTask, RetryOutcome,
     StoreError, UploadId,
@@ -47,6 +48,8 @@ pub struct IntakeLimits {
     pub body_timeout: Duration,
     /// Code points of an id, a city, a state, a post code.
     pub max_text: usize,
+    /// Who may be sent reports.
+    pub recipients: AllowedRecipients,
 }
 
 /// The format of a streamed body.
@@ -199,7 +202,7 @@ impl Submitter {
             Opened::Replay(submitted) => return Ok(submitted),
             Opened::Go(key, turn) => (key, turn),
         };
-        let mut request = read_report(&body)?;
+        let mut request = read_report(&body, &self.limits.recipients)?;
         self.check_awaited(&mut request).await?;
         let request = JobRequest::Report(request);
         self.accept(self.without_input(request, key, envelope)).await

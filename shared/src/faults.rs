@@ -11,9 +11,10 @@
 //! points are empty functions.
 
 /// Every write of a store, by the name that it gives its [`Write`](crate::adapters::sqlite::Write).
-pub const WRITES: [&str; 30] = [
+pub const WRITES: [&str; 35] = [
     "abandon_rebuild",
     "accept",
+    "add_schedule",
     "begin_rebuild",
     "cancel",
     "claim",
@@ -23,6 +24,7 @@ pub const WRITES: [&str; 30] = [
     "expire_reports",
     "fail_parked",
     "finish",
+    "fire",
     "flip",
     "fold",
     "fold_next",
@@ -30,10 +32,13 @@ pub const WRITES: [&str; 30] = [
     "heartbeat",
     "hold_projector",
     "hold_rescuer",
+    "keep_configured",
     "log.append",
     "mark_sent",
+    "note_mailed",
     "purge",
     "release_projector",
+    "remove_schedule",
     "rescue_lapsed",
     "resend",
     "retry",
@@ -59,17 +64,20 @@ pub enum Step {
     ParkBeforeLook,
     /// A batch is folded; neither is its position shown to the log, nor is a parked report woken.
     FoldBeforeWake,
+    /// A mail server has taken a mail, and the store does not know yet.
+    MailBeforeNote,
 }
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::DispatchAfterSend,
         Self::ClaimAfterAcknowledge,
         Self::ConsumeAfterReject,
         Self::PublishAfterAppend,
         Self::ParkBeforeLook,
         Self::FoldBeforeWake,
+        Self::MailBeforeNote,
     ];
 
     /// The name of its point.
@@ -82,6 +90,7 @@ impl Step {
             Self::PublishAfterAppend => "publish/after-append",
             Self::ParkBeforeLook => "park/before-look",
             Self::FoldBeforeWake => "fold/before-wake",
+            Self::MailBeforeNote => "mail/before-note",
         }
     }
 }

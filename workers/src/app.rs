@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shared::adapters::embedded::InProcessQueue;
 use shared::adapters::kafka::KafkaLog;
 use shared::adapters::rabbitmq::{RabbitDeadQueue, RabbitQueue};
+use shared::adapters::smtp::{LoggedMailer, PATIENCE, SmtpMailer};
 use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::adapters::sqlite::log::SqliteLog;
 use shared::adapters::sqlite::projection::ProjectionStore;
@@ -13,7 +14,7 @@ use shared::adapters::system::{DataDir, Sharing, SystemClock, boot_id};
 use shared::config::{Config, Profile};
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
-use shared::ports::{Clock, DeadQueue, EventLog, Health, JobQueue};
+use shared::ports::{Clock, DeadQueue, EventLog, Health, JobQueue, Mailer};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ use crate::app_error::AppError;
 use crate::crew::Crew;
 use crate::log_state::{LogState, ProjectionHealth};
 use crate::operations;
-use crate::ports::{CrewPorts, CrewSettings};
+use crate::ports::{CrewPorts, CrewSettings, MailRules};
 use crate::process::{block_on, shutdown_signal, start_process, stopped_within};
 
 /// Connections that read the job store at a time, and as many the projection.
@@ -99,6 +100,8 @@ pub struct Host {
     pub queue: Arc<dyn JobQueue>,
     /// The event log.
     pub log: Arc<dyn EventLog>,
+    /// Where mail goes out.
+    pub mailer: Arc<dyn Mailer>,
     /// The clocks of the host.
     pub clock: Arc<dyn Clock>,
     /// Tells this process's dispatcher that there is something to send.
@@ -148,6 +151,7 @@ impl Host {
             projection,
             queue,
             log,
+            mailer: mailer(config)?,
             clock,
             dispatch: DispatchHandle::default(),
             log_state: LogState::default(),
@@ -178,6 +182,12 @@ impl Host {
                 prefetch: PREFETCH,
                 concurrency: CONCURRENCY,
                 embedded: config.profile == Profile::Embedded,
+                schedule: config.mail.schedule.clone(),
+                mail: MailRules {
+                    allowed: config.mail.allowed.clone(),
+                    templates: config.mail.templates.clone(),
+                    public_url: config.http.public_url.clone(),
+                },
                 shutdown_timeout: config.workers.shutdown_timeout,
             },
         }
@@ -192,9 +202,12 @@ impl Host {
             rescue: Arc::clone(&store) as _,
             retention: Arc::clone(&store) as _,
             control: Arc::clone(&store) as _,
+            schedules: Arc::clone(&store) as _,
+            mails: Arc::clone(&store) as _,
             reader: store,
             queue: Arc::clone(&self.queue),
             log: Arc::clone(&self.log),
+            mailer: Arc::clone(&self.mailer),
             projection: Arc::clone(&projection) as _,
             standing: projection,
             clock: Arc::clone(&self.clock),
@@ -224,6 +237,17 @@ impl Host {
         shown.push(Arc::clone(&self.log) as _);
         shown
     }
+}
+
+/// Mail over SMTP, or the log in its place.
+fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
+    Ok(match &config.mail.post {
+        Some(post) => Arc::new(
+            SmtpMailer::new(&post.server, post.from.clone(), PATIENCE)
+                .map_err(open("the way to the mail server"))?,
+        ),
+        None => Arc::new(LoggedMailer),
+    })
 }
 
 /// The dead queue of the configured deployment, for an operator.

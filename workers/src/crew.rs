@@ -15,6 +15,7 @@ use crate::log_gate::LogGate;
 use crate::ports::{CrewPorts, CrewSettings};
 use crate::project::Projector;
 use crate::rescue::Rescuer;
+use crate::schedule::Scheduler;
 use crate::service::keep_running;
 use crate::solitude::Solitude;
 
@@ -48,7 +49,14 @@ impl Crew {
             let (gate, solitude, stop) = (Arc::clone(&gate), Arc::clone(&solitude), shutdown.clone());
             let begin = move || {
                 let heart = Arc::clone(&heart);
-                let executor = Executor::new(&ports, heart, &gate, Arc::clone(&solitude), stop.clone());
+                let executor = Executor::new(
+                    &ports,
+                    &settings,
+                    heart,
+                    &gate,
+                    Arc::clone(&solitude),
+                    stop.clone(),
+                );
                 Consumer::new(role, &ports, &settings, executor).run(stop.clone())
             };
             services.spawn(keep_running(role.as_str(), shutdown.clone(), begin));
@@ -62,6 +70,11 @@ impl Crew {
             let (ports, settings, stop) = (ports.clone(), settings.clone(), shutdown.clone());
             let begin = move || Projector::new(&ports, &settings).run(stop.clone());
             services.spawn(keep_running("projector", shutdown.clone(), begin));
+        }
+        if settings.roles.contains(&Role::UserStats) {
+            let (ports, settings, stop) = (ports.clone(), settings.clone(), shutdown.clone());
+            let begin = move || Scheduler::new(&ports, &settings).run(stop.clone());
+            services.spawn(keep_running("scheduler", shutdown.clone(), begin));
         }
         let stop = shutdown.clone();
         let begin = move || Rescuer::new(&ports, &settings).run(stop.clone());

@@ -14,7 +14,7 @@ use crate::complete::Completer;
 use crate::handlers::Handlers;
 use crate::heart::{Heart, Pulse, Signal};
 use crate::log_gate::LogGate;
-use crate::ports::CrewPorts;
+use crate::ports::{CrewPorts, CrewSettings};
 use crate::solitude::Solitude;
 
 /// Executes claimed attempts.
@@ -37,6 +37,7 @@ pub(crate) struct Attempt {
 impl Executor {
     pub(crate) fn new(
         ports: &CrewPorts,
+        settings: &CrewSettings,
         heart: Arc<Heart>,
         gate: &Arc<LogGate>,
         solitude: Arc<Solitude>,
@@ -44,7 +45,7 @@ impl Executor {
     ) -> Self {
         Self {
             heart,
-            handlers: Handlers::new(ports, gate),
+            handlers: Handlers::new(ports, settings, gate),
             completer: Completer::new(ports),
             solitude,
             shutdown,
@@ -139,7 +140,9 @@ fn failed(failure: Failure) -> Outcome {
 
 fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } => "succeeded",
+        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Mailed | Outcome::Changed { .. } => {
+            "succeeded"
+        }
         Outcome::Failed {
             failure: Failure::Transient { .. },
             published: _,

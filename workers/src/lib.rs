@@ -18,6 +18,7 @@ pub mod ports;
 pub mod process;
 pub mod project;
 mod rescue;
+mod schedule;
 mod service;
 mod solitude;
 mod wake;

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use shared::dispatch::DispatchHandle;
 use shared::job::{Role, WorkerId};
+use shared::mail::{AllowedRecipients, Templates};
 use shared::ports::{
-    AcceptStore, AttemptStore, Clock, EventLog, JobControl, JobQueue, JobReader, LogStanding, Projection,
-    RescueStore, RetentionStore,
+    AcceptStore, AttemptStore, Clock, EventLog, JobControl, JobQueue, JobReader, LogStanding, MailLedger,
+    Mailer, Projection, RescueStore, RetentionStore, ScheduleStore,
 };
+use shared::schedule::ScheduleRule;
 
 /// What the services work with.
 #[derive(Clone)]
@@ -31,6 +33,12 @@ pub struct CrewPorts {
     pub log: Arc<dyn EventLog>,
     /// Counts.
     pub projection: Arc<dyn Projection>,
+    /// Schedules and their slots.
+    pub schedules: Arc<dyn ScheduleStore>,
+    /// Who has got which mail.
+    pub mails: Arc<dyn MailLedger>,
+    /// Where mail goes out.
+    pub mailer: Arc<dyn Mailer>,
     /// What the processes tell one another of the log.
     pub standing: Arc<dyn LogStanding>,
     /// Time.
@@ -54,6 +62,21 @@ pub struct CrewSettings {
     pub concurrency: usize,
     /// Whether no lease can be another process's (P10).
     pub embedded: bool,
+    /// The schedule of the configuration.
+    pub schedule: Option<ScheduleRule>,
+    /// How reports are mailed.
+    pub mail: MailRules,
     /// How long attempts may take to hand back their tasks.
     pub shutdown_timeout: Duration,
+}
+
+/// How reports are mailed.
+#[derive(Clone, Debug, Default)]
+pub struct MailRules {
+    /// Who may be written to.
+    pub allowed: AllowedRecipients,
+    /// Subject and bodies.
+    pub templates: Templates,
+    /// Where callers reach the API; without a slash at its end.
+    pub public_url: Option<String>,
 }

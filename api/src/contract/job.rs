@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use poem_openapi::{Enum, Object};
-use shared::job::{Attempt, JobKind, JobState, JobView, Labels, Progress, Receipt};
+use shared::job::{Attempt, JobKind, JobRequest, JobState, JobView, Labels, Progress, Receipt};
 use uuid::Uuid;
 
-use super::{Moment, Problem, ReportResult, integer};
+use super::schedule::addresses;
+use super::{JobSchedule, Moment, Problem, ReportResult, integer};
 
 /// What was asked for, where it stands, and what came of it.
 #[derive(Clone, Debug, Object)]
@@ -40,6 +41,10 @@ pub struct Job {
     pub receipts: Option<Vec<JobReceipt>>,
     /// The last ten attempts, oldest first; absent in lists.
     pub attempts: Option<Vec<JobAttempt>>,
+    /// The slot of the schedule that the report was made for.
+    pub schedule: Option<JobSchedule>,
+    /// Who gets the report by mail. While it is sent the job goes on, and its report can be seen already.
+    pub mail_to: Option<Vec<String>>,
     /// The result of a report.
     pub report: Option<ReportResult>,
     /// Why it did not do what was asked.
@@ -63,6 +68,10 @@ impl Job {
     pub fn new(view: &JobView, shown: Shown, public_url: Option<&str>) -> Self {
         let kind = view.request.kind();
         let whole = shown == Shown::Whole;
+        let of_report = match &view.request {
+            JobRequest::Report(report) => Some(report),
+            JobRequest::Submit(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
+        };
         let of_submit = kind == JobKind::Submit;
         Self {
             id: view.id.0,
@@ -79,6 +88,12 @@ impl Job {
             bulk: kind.is_bulk().then(|| JobBulk::from(view.progress)),
             receipts: (of_submit && whole).then(|| view.receipts.iter().map(JobReceipt::from).collect()),
             attempts: whole.then(|| view.attempts.iter().map(JobAttempt::from).collect()),
+            schedule: of_report
+                .and_then(|report| report.schedule)
+                .map(JobSchedule::from),
+            mail_to: of_report
+                .filter(|report| !report.mail_to.is_empty())
+                .map(|report| addresses(&report.mail_to)),
             report: view.report.as_ref().map(|report| match shown {
                 Shown::Whole => ReportResult::with_rows(report),
                 Shown::Listed => ReportResult::head(report),

@@ -12,6 +12,7 @@ mod number;
 mod problem;
 mod report;
 mod result;
+mod schedule;
 
 pub use etag::{EntityTag, SeenTags};
 pub use event::{EventAddress, SubmitBody, UserEvent};
@@ -23,3 +24,4 @@ pub use number::{Bounded, MAX_INTEGER, integer};
 pub use problem::{Problem, ProblemCode, ProblemError};
 pub use report::{GroupByName, LogPosition, MAX_ROWS, ReportBody, ReportPlace, ReportResult};
 pub use result::{JobResult, Reject};
+pub use schedule::{JobSchedule, MissedName, ScheduleBody, ScheduleLinks, ScheduleList, ScheduleView};

@@ -27,6 +27,10 @@ pub struct ReportBody {
     /// How long the report may wait, in seconds from its `created_at`; 3,600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     pub deadline_s: Option<i64>,
+    /// Who gets the report by mail, at most 50 addresses that the configuration allows. While mail is off the report
+    /// is written to the log instead.
+    #[oai(validator(max_items = "50"))]
+    pub mail_to: Option<Vec<String>>,
 }
 
 impl Example for ReportBody {
@@ -38,6 +42,7 @@ impl Example for ReportBody {
             after: None,
             fresh: None,
             deadline_s: Some(60),
+            mail_to: None,
         }
     }
 }

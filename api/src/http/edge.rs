@@ -78,7 +78,7 @@ where
                 HttpProblem::internal().into_response(&path, &request_id)
             }
         };
-        if path.starts_with("/jobs") {
+        if path.starts_with("/jobs") || path.starts_with("/schedules") {
             response
                 .headers_mut()
                 .entry(header::CACHE_CONTROL)

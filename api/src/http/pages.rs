@@ -55,23 +55,3 @@ where
         page.map(Bytes::from).map_err(std::io::Error::other)
     })))
 }
-
-/// A cell of CSV that came from a user: never a formula to a spreadsheet.
-pub(super) fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
-}
-
-/// Records as CSV.
-pub(super) fn csv<const N: usize>(records: impl IntoIterator<Item = [String; N]>) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for record in records {
-        writer
-            .write_record(&record)
-            .expect("every record has the same length");
-    }
-    writer.into_inner().expect("writing to memory succeeds")
-}

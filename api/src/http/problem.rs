@@ -62,9 +62,14 @@ impl HttpProblem {
             let name = template.split(['{', '}']).nth(1).unwrap_or(fault.name);
             return Self::parameter(name, &fault.reason);
         }
-        if error.is::<poem::error::ParsePathError>() && template.starts_with("/jobs/") {
-            // What is not even text names no job.
-            return unknown_job();
+        if error.is::<poem::error::ParsePathError>() {
+            // What is not even text names nothing.
+            if template.starts_with("/jobs/") {
+                return unknown_job();
+            }
+            if template.starts_with("/schedules/") {
+                return unknown_schedule();
+            }
         }
         let code = ProblemCode::of_status(error.status().as_u16());
         if error.status().is_server_error() {
@@ -194,4 +199,8 @@ pub(super) fn not_ended() -> HttpProblem {
 
 pub(super) fn unknown_job() -> HttpProblem {
     HttpProblem::new(ProblemCode::NotFound, "No job has this id.")
+}
+
+pub(super) fn unknown_schedule() -> HttpProblem {
+    HttpProblem::new(ProblemCode::NotFound, "No schedule has this id.")
 }

@@ -5,56 +5,71 @@ use std::borrow::Cow;
 use poem_openapi::registry::MetaSchemaRef;
 use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
 use shared::job::{JobFilter, JobId, Label, LabelFault, Labels};
+use shared::schedule::ScheduleId;
 use uuid::Uuid;
 
-use super::problem::{HttpProblem, unknown_job};
+use super::problem::{HttpProblem, unknown_job, unknown_schedule};
 use crate::contract::{JobStateName, Moment};
 
 /// Characters of an id, hyphens included.
 const ID_LENGTH: usize = 36;
 
-/// The id of a job in a path. A malformed one names no job: `404`, not `400`.
-pub(super) struct JobRef(Option<JobId>);
+macro_rules! id_in_a_path {
+    ($(#[$about:meta])* $name:ident, $id:ty, $unknown:path) => {
+        $(#[$about])*
+        pub(super) struct $name(Option<$id>);
 
-impl JobRef {
-    /// The id.
-    ///
-    /// # Errors
-    /// `404` when it is malformed.
-    pub(super) fn id(&self) -> Result<JobId, HttpProblem> {
-        self.0.ok_or_else(unknown_job)
-    }
+        impl $name {
+            /// The id.
+            ///
+            /// # Errors
+            /// `404` when it is malformed.
+            pub(super) fn id(&self) -> Result<$id, HttpProblem> {
+                self.0.ok_or_else($unknown)
+            }
+        }
+
+        impl Type for $name {
+            const IS_REQUIRED: bool = true;
+
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> Cow<'static, str> {
+                Uuid::name()
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                Uuid::schema_ref()
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
+        }
+
+        impl ParseFromParameter for $name {
+            fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+                // Other ways to write a UUID are no ids here: an id has one text, but for its case.
+                let id = Some(value).filter(|value| value.len() == ID_LENGTH);
+                Ok(Self(id.and_then(|value| value.parse().ok())))
+            }
+        }
+    };
 }
 
-impl Type for JobRef {
-    const IS_REQUIRED: bool = true;
-
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        Uuid::name()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        Uuid::schema_ref()
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
+id_in_a_path! {
+    /// The id of a job in a path. A malformed one names no job: `404`, not `400`.
+    JobRef, JobId, unknown_job
 }
 
-impl ParseFromParameter for JobRef {
-    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
-        // Other ways to write a UUID are no ids here: an id has one text, but for its case.
-        let id = Some(value).filter(|value| value.len() == ID_LENGTH);
-        Ok(Self(id.and_then(|value| value.parse().ok())))
-    }
+id_in_a_path! {
+    /// The id of a schedule in a path, likewise.
+    ScheduleRef, ScheduleId, unknown_schedule
 }
 
 /// The labels of a job to be made, each as `key:value`.

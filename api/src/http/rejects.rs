@@ -10,9 +10,10 @@ use poem_openapi::registry::{
 };
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::ports::StoredReject;
+use shared::wire::{csv, harmless};
 
 use super::media_range::preferred;
-use super::pages::{PAGE, Page, csv, harmless, paged};
+use super::pages::{PAGE, Page, paged};
 use super::problem::{HttpProblem, found};
 use super::query::JobRef;
 use super::result::vary_accept;

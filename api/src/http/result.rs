@@ -10,10 +10,11 @@ use poem_openapi::registry::{
 };
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, OpenApi};
-use shared::job::{GroupBy, JobState, JobView, Report, ReportRow};
+use shared::job::{JobState, JobView, Report, ReportRow};
+use shared::wire::{csv, report_csv};
 
 use super::media_range::preferred;
-use super::pages::{PAGE, Page, csv, harmless, paged};
+use super::pages::{PAGE, Page, paged};
 use super::problem::{HttpProblem, found};
 use super::query::JobRef;
 use super::state::ApiState;
@@ -104,26 +105,7 @@ async fn report_as_json(state: &ApiState, view: &JobView, report: &Report) -> Re
 async fn report_as_csv(state: &ApiState, view: &JobView, report: &Report) -> Result<Body, HttpProblem> {
     let group_by = report.group_by;
     rows(state, view, move |page| {
-        let title = ["country", "state", "city", "users", "events"].map(str::to_owned);
-        let cells = page.rows.iter().map(|row| {
-            let text = |cell: &Option<String>| harmless(cell.as_deref().unwrap_or_default());
-            let (state, city) = (text(&row.state), text(&row.city));
-            [
-                harmless(&row.country),
-                state,
-                city,
-                row.users.to_string(),
-                row.events.to_string(),
-            ]
-        });
-        let records = page.first.then_some(title).into_iter().chain(cells);
-        match group_by {
-            GroupBy::City => csv(records),
-            GroupBy::State => {
-                csv(records.map(|[country, state, _, users, events]| [country, state, users, events]))
-            }
-            GroupBy::Country => csv(records.map(|[country, _, _, users, events]| [country, users, events])),
-        }
+        report_csv(group_by, &page.rows, page.first)
     })
     .await
 }

@@ -29,6 +29,7 @@ pub fn routes(state: Arc<ApiState>) -> impl Endpoint<Output = Response> {
         .nest_no_strip("/submit", Arc::clone(&specified))
         .nest_no_strip("/import", Arc::clone(&specified))
         .nest_no_strip("/report", Arc::clone(&specified))
+        .nest_no_strip("/schedules", Arc::clone(&specified))
         .nest_no_strip("/jobs", specified)
         .data(pages)
         .data(state);

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use shared::dispatch::DispatchHandle;
 use shared::job::JobView;
-use shared::ports::{Clock, Health, JobControl, JobReader};
+use shared::mail::AllowedRecipients;
+use shared::ports::{Clock, Health, JobControl, JobReader, ScheduleStore};
+use shared::schedule::Schedule;
 
 use super::problem::RETRY_AFTER_S;
-use crate::contract::{EntityTag, Job, Shown};
+use crate::contract::{EntityTag, Job, ScheduleView, Shown};
 use crate::poll::Poller;
 use crate::submit::Submitter;
 
@@ -28,6 +30,8 @@ pub struct ApiState {
     pub reader: Arc<dyn JobReader>,
     /// Cancels.
     pub control: Arc<dyn JobControl>,
+    /// Keeps schedules.
+    pub schedules: Arc<dyn ScheduleStore>,
     /// Tells the dispatcher that something is due.
     pub dispatch: DispatchHandle,
     /// What `/readyz` asks.
@@ -49,6 +53,8 @@ pub struct HttpOptions {
     pub max_body_bytes: usize,
     /// How long a body may go without a byte.
     pub body_timeout: Duration,
+    /// Who may be sent reports.
+    pub recipients: AllowedRecipients,
 }
 
 impl ApiState {
@@ -62,6 +68,12 @@ impl ApiState {
     #[must_use]
     pub fn listed(&self, view: &JobView) -> Job {
         Job::new(view, Shown::Listed, self.public_url())
+    }
+
+    /// The representation of a schedule.
+    #[must_use]
+    pub fn schedule(&self, schedule: &Schedule) -> ScheduleView {
+        ScheduleView::new(schedule, self.public_url())
     }
 
     /// The name of the job's representation.

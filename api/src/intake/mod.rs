@@ -4,16 +4,19 @@ mod body;
 mod chunks;
 mod csv;
 mod json;
+mod mail_to;
 mod members;
 mod ndjson;
 mod records;
 mod report;
+mod schedule;
 
 pub(crate) use body::invalid;
 pub(crate) use chunks::Chunks;
 pub(crate) use json::read_events;
 pub(crate) use records::{Record, RecordReader};
 pub(crate) use report::read_report;
+pub(crate) use schedule::read_schedule;
 
 #[cfg(test)]
 mod tests;

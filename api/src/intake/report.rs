@@ -5,9 +5,11 @@ use std::str::FromStr;
 use serde_json::value::RawValue;
 use shared::event::{FaultCode, RawText};
 use shared::job::{GroupBy, JobId, ReportRequest};
+use shared::mail::AllowedRecipients;
 use shared::time::Timestamp;
 
 use super::body::{Faults, read_object};
+use super::mail_to::mail_to;
 use super::members::{each_element, text, type_name};
 use crate::refusal::Refusal;
 
@@ -19,7 +21,7 @@ const DEADLINES_S: std::ops::RangeInclusive<u32> = 1..=86_400;
 ///
 /// # Errors
 /// The refusal, with all faults.
-pub(crate) fn read_report(body: &[u8]) -> Result<ReportRequest, Refusal> {
+pub(crate) fn read_report(body: &[u8], allowed: &AllowedRecipients) -> Result<ReportRequest, Refusal> {
     let mut request = ReportRequest::default();
     if body.trim_ascii().is_empty() {
         return Ok(request);
@@ -27,7 +29,15 @@ pub(crate) fn read_report(body: &[u8]) -> Result<ReportRequest, Refusal> {
     let mut faults = Faults::default();
     let mut seen = Vec::new();
     read_object(body, |name, value| {
-        const KNOWN: [&str; 6] = ["group_by", "from", "to", "after", "fresh", "deadline_s"];
+        const KNOWN: [&str; 7] = [
+            "group_by",
+            "from",
+            "to",
+            "after",
+            "fresh",
+            "deadline_s",
+            "mail_to",
+        ];
         let Some(known) = KNOWN.into_iter().find(|known| *known == name) else {
             faults.unknown_member(name);
             return;
@@ -47,7 +57,8 @@ pub(crate) fn read_report(body: &[u8]) -> Result<ReportRequest, Refusal> {
             "to" => request.to = time(value, &pointer, &mut faults),
             "after" => request.after = after(value, &mut faults),
             "fresh" => request.fresh = fresh(value, &mut faults),
-            _ => request.deadline_s = deadline(value, &mut faults),
+            "deadline_s" => request.deadline_s = deadline(value, &mut faults),
+            _ => request.mail_to = mail_to(value, allowed, &mut faults),
         }
     })?;
     if let (Some(from), Some(to)) = (request.from, request.to)
@@ -60,7 +71,7 @@ pub(crate) fn read_report(body: &[u8]) -> Result<ReportRequest, Refusal> {
 }
 
 /// The text of a value; `None` with a fault where it has none.
-fn string(value: &RawValue, pointer: &str, faults: &mut Faults) -> Option<String> {
+pub(super) fn string(value: &RawValue, pointer: &str, faults: &mut Faults) -> Option<String> {
     match text(value) {
         RawText::Text(text) => Some(text.into_owned()),
         RawText::Bad(why) => {
@@ -75,7 +86,7 @@ fn string(value: &RawValue, pointer: &str, faults: &mut Faults) -> Option<String
     }
 }
 
-fn group_by(value: &RawValue, faults: &mut Faults) -> GroupBy {
+pub(super) fn group_by(value: &RawValue, faults: &mut Faults) -> GroupBy {
     let Some(name) = string(value, "#/group_by", faults) else {
         return GroupBy::default();
     };

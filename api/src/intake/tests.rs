@@ -3,6 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shared::job::{GroupBy, ReportRequest};
+use shared::mail::AllowedRecipients;
 
 use super::{Record, RecordReader, read_events, read_report};
 use crate::refusal::{Refusal, RefusalCode};
@@ -102,16 +103,17 @@ fn odd_bodies_are_refused_with_the_code_that_fits() {
 
 #[test]
 fn a_report_is_read_and_all_its_faults_are_said() {
+    let nobody = AllowedRecipients::default();
     for empty in ["", " \n", "{}", r#"{"after":null,"fresh":null}"#] {
         assert_eq!(
-            read_report(empty.as_bytes()),
+            read_report(empty.as_bytes(), &nobody),
             Ok(ReportRequest::default()),
             "{empty}"
         );
     }
     let full = r#"{"group_by":"state","from":"2019-01-01 00:00:00","to":"2020-01-01T00:00:00Z",
         "after":["0199f0c2-0000-7000-8000-000000000000"],"fresh":false,"deadline_s":86400}"#;
-    let full = read_report(full.as_bytes()).unwrap();
+    let full = read_report(full.as_bytes(), &nobody).unwrap();
     assert_eq!(
         (full.group_by, full.fresh, full.deadline_s),
         (GroupBy::State, false, 86_400)
@@ -121,7 +123,7 @@ fn a_report_is_read_and_all_its_faults_are_said() {
     let bad = r#"{"group_by":"town","from":"2020-01-01 00:00:00","to":"2020-01-01T00:00:00Z",
         "after":["x",1],"fresh":"no","deadline_s":1e9,"deadline_s":1,"when":0}"#;
     assert_eq!(
-        faults(&read_report(bad.as_bytes()).unwrap_err()),
+        faults(&read_report(bad.as_bytes(), &nobody).unwrap_err()),
         [
             "#/group_by bad_value",
             "#/after/0 unknown_job",
@@ -138,7 +140,7 @@ fn a_report_is_read_and_all_its_faults_are_said() {
         "\"0199f0c2-0000-7000-8000-000000000000\",".repeat(100)
     );
     assert_eq!(
-        faults(&read_report(long.as_bytes()).unwrap_err()),
+        faults(&read_report(long.as_bytes(), &nobody).unwrap_err()),
         ["#/after bad_length"]
     );
 }
@@ -307,6 +309,6 @@ fn nothing_panics_and_the_cuts_of_a_body_do_not_matter() {
         assert_eq!(read(format, &pieces), whole, "round {round}");
         let json = [b"{\"events\":[", body.as_slice(), b"]}"].concat();
         drop(read_events(&json, 10, 200));
-        drop(read_report(&body));
+        drop(read_report(&body, &AllowedRecipients::default()));
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn cure(mut document: Value) -> Value {
 
 /// As a person goes through them: poem-openapi sorts them by name.
 fn order_tags(document: &mut Value) {
-    let order = ["Submit", "Report", "Jobs"];
+    let order = ["Submit", "Report", "Schedules", "Jobs"];
     if let Some(tags) = document["tags"].as_array_mut() {
         tags.sort_by_key(|tag| order.iter().position(|name| tag["name"] == *name));
     }

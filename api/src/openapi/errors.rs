@@ -6,11 +6,15 @@ use serde_json::{Map, Value, json};
 use crate::contract::{MAX_INTEGER, Problem, ProblemCode};
 
 /// Statuses by operation; every one may also fail with `500` and `503`.
-const PROBLEMS: [(&str, &[u16]); 14] = [
+const PROBLEMS: [(&str, &[u16]); 18] = [
     ("submitEvents", &[400, 409, 410, 413, 415, 422]),
     ("submitSamples", &[400, 409, 410, 422]),
     ("importEvents", &[400, 409, 410, 413, 415, 422]),
     ("createReport", &[400, 409, 410, 413, 415, 422]),
+    ("createSchedule", &[400, 409, 413, 415, 422]),
+    ("listSchedules", &[400]),
+    ("getSchedule", &[400, 404]),
+    ("deleteSchedule", &[400, 404, 409]),
     ("listJobs", &[400]),
     ("getJob", &[400, 404, 410]),
     ("streamJob", &[400, 404, 410]),
@@ -31,12 +35,18 @@ const ANSWERS: [(u16, &str, ProblemCode, &str); 9] = [
         ProblemCode::BadParameter,
         "The request cannot be read, or a parameter is wrong.",
     ),
-    (404, "NotFound", ProblemCode::NotFound, "There is no such job."),
+    (
+        404,
+        "NotFound",
+        ProblemCode::NotFound,
+        "There is no such job, or no such schedule.",
+    ),
     (
         409,
         "Conflict",
         ProblemCode::NotEnded,
-        "The job is not in the right state, or a request with the same key is being taken in.",
+        "The job is not in the right state, a request with the same key is being taken in, or the schedule cannot be \
+         made or deleted.",
     ),
     (
         410,

@@ -8,6 +8,7 @@ const REPORT: &str = include_str!("examples/report.json");
 const IMPORT: &str = include_str!("examples/import.ndjson");
 const REJECTS: &str = include_str!("examples/rejects.ndjson");
 const RESULT: &str = include_str!("examples/result.csv");
+const SCHEDULE: &str = include_str!("examples/schedule.json");
 const EVENTS: &str = include_str!("examples/events.txt");
 
 /// Adds the examples. Swagger UI sends a parameter's example unless it is taken out, so only those have one that
@@ -17,7 +18,9 @@ pub(super) fn add_examples(document: &mut Value) {
     for path in members(&mut document["paths"]) {
         for operation in members(path) {
             let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
-            for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            // An index would put a `null` where there are none.
+            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
                 add_to_parameter(parameter);
             }
             add_to_bodies(operation, &id);
@@ -75,6 +78,10 @@ fn add_to_bodies(operation: &mut Value, id: &str) {
                 REJECTS.into(),
             );
         }
+        "createSchedule" => {
+            let made = json_of(SCHEDULE);
+            add("/responses/201/content/application~1json", "example", made);
+        }
         "streamJob" => {
             add(
                 "/responses/200/content/text~1event-stream",
@@ -106,7 +113,7 @@ mod tests {
     use poem_openapi::types::{ParseFromJSON, ToJSON};
 
     use super::*;
-    use crate::contract::Job;
+    use crate::contract::{Job, ScheduleView};
 
     #[test]
     fn example_jobs_are_what_the_contract_writes() {
@@ -115,6 +122,13 @@ mod tests {
             let written = job.unwrap_or_else(|error| panic!("{}", error.into_message()));
             assert_eq!(written.to_json(), Some(json_of(text)));
         }
+    }
+
+    #[test]
+    fn the_example_schedule_is_what_the_contract_writes() {
+        let schedule = ScheduleView::parse_from_json(Some(json_of(SCHEDULE)));
+        let written = schedule.unwrap_or_else(|error| panic!("{}", error.into_message()));
+        assert_eq!(written.to_json(), Some(json_of(SCHEDULE)));
     }
 
     #[test]

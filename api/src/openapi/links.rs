@@ -1,4 +1,4 @@
-//! Links from an answer that shows a job to what can be done with that job.
+//! Links from an answer that shows a job, or a schedule, to what can be done with it.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,16 @@ const FROM_JOB: [(&str, &str); 7] = [
     ("deleteJob", "Remove it after its end."),
 ];
 
-/// Adds the links to every answer that shows a job, and their definitions to the components.
+/// Operations that take a schedule's id.
+const FROM_SCHEDULE: [(&str, &str); 2] = [
+    (
+        "getSchedule",
+        "Read the schedule, with its next slot and its last job.",
+    ),
+    ("deleteSchedule", "End it."),
+];
+
+/// Adds the links to every answer that shows one of both, and their definitions to the components.
 pub(super) fn add_links(document: &mut Value) {
     for operation in document["paths"]
         .as_object_mut()
@@ -26,8 +35,10 @@ pub(super) fn add_links(document: &mut Value) {
                 .into_iter()
                 .flat_map(Map::values_mut)
             {
-                if shows_a_job(response) {
-                    response["links"] = references();
+                if shows(response, "Job") {
+                    response["links"] = references(&FROM_JOB);
+                } else if shows(response, "Schedule") {
+                    response["links"] = references(&FROM_SCHEDULE);
                 }
             }
         }
@@ -35,14 +46,14 @@ pub(super) fn add_links(document: &mut Value) {
     document["components"]["links"] = definitions();
 }
 
-fn shows_a_job(response: &Value) -> bool {
+fn shows(response: &Value, schema: &str) -> bool {
     response
         .pointer("/content/application~1json/schema/$ref")
-        .is_some_and(|schema| schema == "#/components/schemas/Job")
+        .is_some_and(|shown| *shown == format!("#/components/schemas/{schema}"))
 }
 
-fn references() -> Value {
-    FROM_JOB
+fn references(operations: &[(&str, &str)]) -> Value {
+    operations
         .iter()
         .map(|(id, _)| {
             let target = json!({"$ref": format!("#/components/links/{id}")});
@@ -55,6 +66,7 @@ fn references() -> Value {
 fn definitions() -> Value {
     FROM_JOB
         .iter()
+        .chain(&FROM_SCHEDULE)
         .map(|(id, description)| {
             let link = json!({
                 "operationId": id,
@@ -87,7 +99,7 @@ mod tests {
             .unwrap()
             .values()
             .flat_map(|path| path.as_object().unwrap().values());
-        for (id, _) in FROM_JOB {
+        for (id, _) in FROM_JOB.into_iter().chain(FROM_SCHEDULE) {
             let target = operations
                 .clone()
                 .find(|operation| operation["operationId"] == id);

@@ -13,7 +13,8 @@ use poem_openapi::{LicenseObject, OpenApiService, Tags};
 use serde_json::Value;
 
 use crate::http::{
-    BulkApi, CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, StreamApi, SubmitApi,
+    BulkApi, CancelApi, ImportApi, JobsApi, RejectsApi, ReportApi, ResultApi, RetryApi, SchedulesApi,
+    StreamApi, SubmitApi,
 };
 
 pub(crate) use page::page;
@@ -25,6 +26,8 @@ pub enum Tag {
     Submit,
     /// Counts go out.
     Report,
+    /// Reports are made again and again, and mailed.
+    Schedules,
     /// Jobs are read back, cancelled, retried and deleted.
     Jobs,
 }
@@ -34,6 +37,7 @@ pub(crate) type Api = (
     SubmitApi,
     ImportApi,
     ReportApi,
+    SchedulesApi,
     JobsApi,
     ResultApi,
     RejectsApi,
@@ -46,7 +50,16 @@ pub(crate) type Api = (
 /// The endpoints of the specification.
 pub(crate) fn service() -> OpenApiService<Api, ()> {
     let api = (
-        SubmitApi, ImportApi, ReportApi, JobsApi, ResultApi, RejectsApi, CancelApi, RetryApi, StreamApi,
+        SubmitApi,
+        ImportApi,
+        ReportApi,
+        SchedulesApi,
+        JobsApi,
+        ResultApi,
+        RejectsApi,
+        CancelApi,
+        RetryApi,
+        StreamApi,
         BulkApi,
     );
     OpenApiService::new(api, "Census", env!("CARGO_PKG_VERSION"))

@@ -40,11 +40,16 @@ impl Census {
 
     /// An `api` with these fault points armed, once it listens; how it ended, if it did not get there.
     pub(crate) fn start_armed(flags: Vec<String>, faults: &str) -> Result<Self, ExitStatus> {
+        Self::start_with(flags, &[("FAILPOINTS", faults)])
+    }
+
+    /// An `api` with these variables, once it listens; how it ended, if it did not get there.
+    pub(crate) fn start_with(flags: Vec<String>, variables: &[(&str, &str)]) -> Result<Self, ExitStatus> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_api"))
             .args(["--listen", "127.0.0.1:0"])
             .args(&flags)
             .env("CENSUS_LOG", "warn")
-            .env("FAILPOINTS", faults)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary under test starts");

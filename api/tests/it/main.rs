@@ -10,6 +10,7 @@ mod first_minute;
 mod http;
 mod jobs;
 mod keys;
+mod mail;
 mod operate;
 mod overload;
 mod process;

@@ -3,5 +3,6 @@
 pub mod embedded;
 pub mod kafka;
 pub mod rabbitmq;
+pub mod smtp;
 pub mod sqlite;
 pub mod system;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::MailSettings;
 use super::value::{Taker, address, broker_name, roles, web_address, yes_or_no};
 use super::{ConfigError, Environment, Values};
 use crate::job::Role;
@@ -32,6 +33,8 @@ pub struct Config {
     pub brokers: BrokerSettings,
     /// Worker processes.
     pub workers: WorkerSettings,
+    /// Mail and the configured schedule.
+    pub mail: MailSettings,
     /// Logs.
     pub log: LogSettings,
 }
@@ -195,6 +198,7 @@ impl Config {
                 lease: from.duration("lease", SECOND..=3600 * SECOND),
                 shutdown_timeout: from.duration("shutdown_timeout", SECOND..=3600 * SECOND),
             },
+            mail: MailSettings::take(&mut from),
             log: LogSettings {
                 filter: from.take("log", String::new(), log_filter),
                 format: from.take("log_format", LogFormat::Text, log_format),

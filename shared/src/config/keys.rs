@@ -110,6 +110,46 @@ pub const KEYS: &[Key] = &[
         "how long a task is a worker's without a sign of life",
     ),
     key("shutdown_timeout", "20s", "how long a clean stop may take"),
+    secret(
+        "mail_url",
+        "",
+        "the mail server: smtps://user:password@host, or smtp://host:587?tls=required; unset is off",
+    ),
+    key(
+        "mail_password_file",
+        "",
+        "a file with the password of the mail server, in place of one in the URL",
+    ),
+    key(
+        "mail_from",
+        "",
+        "who sends mail, like Census <census@example.com>",
+    ),
+    key(
+        "mail_to",
+        "",
+        "who gets the report of the configured schedule, comma-separated",
+    ),
+    key(
+        "mail_allow",
+        "",
+        "who else may be sent reports: addresses and @domains, comma-separated",
+    ),
+    key(
+        "report_every",
+        "1h",
+        "the configured schedule: a report each time this has passed, or `off`",
+    ),
+    key(
+        "mail_subject",
+        "",
+        "a template for the subject of mails; unset is the one that is compiled in",
+    ),
+    key(
+        "mail_templates",
+        "",
+        "a folder with report.txt and report.html, templates for mails",
+    ),
 ];
 
 impl Key {

@@ -6,6 +6,7 @@
 mod concern;
 mod flags;
 mod keys;
+mod mail;
 mod source;
 mod value;
 
@@ -17,6 +18,7 @@ pub use concern::{
 };
 pub use flags::Flags;
 pub use keys::{KEYS, Key};
+pub use mail::{MailSettings, Post};
 pub use source::{Environment, FileFault, Origin, Values};
 
 /// Why the program does not start; every fault at once, each naming its key.

@@ -141,7 +141,7 @@ impl Values {
         let mut lines = String::new();
         for key in KEYS {
             let (value, origin) = self.get(key.name);
-            let value = if key.secret {
+            let value = if key.secret && !value.is_empty() {
                 masked(value)
             } else {
                 value.to_owned()

@@ -38,6 +38,8 @@ pub enum FaultCode {
     UnknownMember,
     /// No job has this id.
     UnknownJob,
+    /// The configuration allows no mail to this address.
+    RecipientNotAllowed,
     /// The line is not JSON.
     BadJson,
     /// The bytes are not UTF-8.
@@ -52,7 +54,7 @@ pub enum FaultCode {
 
 impl FaultCode {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Required,
         Self::Blank,
         Self::WrongType,
@@ -65,6 +67,7 @@ impl FaultCode {
         Self::BadLength,
         Self::UnknownMember,
         Self::UnknownJob,
+        Self::RecipientNotAllowed,
         Self::BadJson,
         Self::BadUtf8,
         Self::BadCsv,
@@ -88,6 +91,7 @@ impl FaultCode {
             Self::BadLength => "bad_length",
             Self::UnknownMember => "unknown_member",
             Self::UnknownJob => "unknown_job",
+            Self::RecipientNotAllowed => "recipient_not_allowed",
             Self::BadJson => "bad_json",
             Self::BadUtf8 => "bad_utf8",
             Self::BadCsv => "bad_csv",

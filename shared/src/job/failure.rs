@@ -18,15 +18,21 @@ impl JobError {
     pub const WORKER_LOST: &'static str = "worker_lost";
     /// The log holds records of a newer version than this program can count.
     pub const QUARANTINED_NEWER: &'static str = "quarantined_newer";
+    /// A mail server refused the report for one or more recipients.
+    pub const MAIL_REFUSED: &'static str = "mail_refused";
+    /// No mail server took the report before the deadline.
+    pub const MAIL_UNDELIVERED: &'static str = "mail_undelivered";
     /// A fault of Census itself.
     pub const INTERNAL: &'static str = "internal";
 
     /// All codes that a job's error can carry.
-    pub const CODES: [&'static str; 5] = [
+    pub const CODES: [&'static str; 7] = [
         Self::NOT_CAUGHT_UP,
         Self::LOG_DIVERGED,
         Self::WORKER_LOST,
         Self::QUARANTINED_NEWER,
+        Self::MAIL_REFUSED,
+        Self::MAIL_UNDELIVERED,
         Self::INTERNAL,
     ];
 

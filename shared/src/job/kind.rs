@@ -77,7 +77,7 @@ impl fmt::Display for JobKind {
 pub enum Role {
     /// Takes submit tasks and publishes their events.
     UserEvents,
-    /// Takes the tasks of reports and of bulk jobs, and projects the event log.
+    /// Takes the tasks of reports and of bulk jobs, keeps schedules, sends mail, and projects the event log.
     UserStats,
 }
 

@@ -54,7 +54,30 @@ pub struct ReportRow {
     pub events: u64,
 }
 
+impl ReportRow {
+    /// City, state and country, as far as the row has them.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let place = [
+            self.city.as_deref(),
+            self.state.as_deref(),
+            Some(self.country.as_str()),
+        ];
+        place.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl Report {
+    /// The users of its first `places` rows, as a line of a log shows them. Counts by place are nobody's data.
+    #[must_use]
+    pub fn places_in_a_line(&self, places: usize) -> String {
+        let rows = self.rows.iter().take(places);
+        let named: Vec<_> = rows
+            .map(|row| format!("{}: {}", row.place(), row.users))
+            .collect();
+        named.join("; ")
+    }
+
     /// Brings the rows into the contract's order.
     pub fn sort_rows(rows: &mut [ReportRow]) {
         rows.sort_by(|a, b| {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{JobFilter, JobId, JobKind};
+use crate::mail::MailAddress;
+use crate::schedule::ScheduleSlot;
 use crate::time::Timestamp;
 
 /// The request of a job. Stored as JSON with the kind as its tag.
@@ -69,9 +71,23 @@ pub struct ReportRequest {
     pub fresh: bool,
     /// How long the report may wait, in seconds from the job's creation.
     pub deadline_s: u32,
+    /// Who gets the report by mail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mail_to: Vec<MailAddress>,
+    /// The slot that the report was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleSlot>,
 }
 
 impl ReportRequest {
+    /// The number of the task that counts.
+    pub const COUNT_TASK: u32 = 0;
+    /// The number of the task that sends the mail. It joins the job in the transaction that writes the report, so
+    /// that a report that fails has no mail to give up.
+    pub const MAIL_TASK: u32 = 1;
+    /// Recipients of one report.
+    pub const MAIL_TO_MAX: usize = 50;
+
     /// The deadline when the caller names none, in seconds.
     pub const DEFAULT_DEADLINE_S: u32 = 3600;
 
@@ -79,6 +95,12 @@ impl ReportRequest {
     #[must_use]
     pub fn needs_bound(&self) -> bool {
         self.fresh || !self.after.is_empty()
+    }
+
+    /// Whether the report is mailed once it is made, or logged in place of that. One of a schedule is, even to nobody.
+    #[must_use]
+    pub fn is_mailed(&self) -> bool {
+        !self.mail_to.is_empty() || self.schedule.is_some()
     }
 }
 
@@ -91,6 +113,8 @@ impl Default for ReportRequest {
             after: Vec::new(),
             fresh: true,
             deadline_s: Self::DEFAULT_DEADLINE_S,
+            mail_to: Vec::new(),
+            schedule: None,
         }
     }
 }

@@ -36,7 +36,7 @@ pub struct JobView {
     pub receipts: Vec<Receipt>,
     /// The last ten, oldest first, empty in lists.
     pub attempts: Vec<Attempt>,
-    /// The result of a report that succeeded; its rows are absent in lists.
+    /// The result of a report, as soon as it is made; its rows are absent in lists.
     pub report: Option<Report>,
     /// Why it failed.
     pub error: Option<JobError>,

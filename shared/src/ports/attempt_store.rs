@@ -113,6 +113,8 @@ pub enum Outcome {
     Published(Published),
     /// The report was made.
     Reported(Box<Report>),
+    /// The report was mailed, or logged where mail is off.
+    Mailed,
     /// Of the jobs that matched, as many were changed.
     Changed {
         /// Jobs that the filter found.
@@ -139,7 +141,7 @@ impl Outcome {
     #[must_use]
     pub const fn ends_task(&self) -> bool {
         match self {
-            Self::Published(_) | Self::Reported(_) | Self::Changed { .. } => true,
+            Self::Published(_) | Self::Reported(_) | Self::Mailed | Self::Changed { .. } => true,
             Self::Failed {
                 failure,
                 published: _,

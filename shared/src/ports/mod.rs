@@ -15,11 +15,14 @@ mod job_control;
 mod job_queue;
 mod job_reader;
 mod log_standing;
+mod mail_ledger;
+mod mailer;
 mod projection;
 mod quarantine;
 mod rebuild;
 mod rescue_store;
 mod retention_store;
+mod schedule_store;
 mod store_error;
 
 pub use accept_store::{
@@ -41,6 +44,8 @@ pub use job_control::{CancelOutcome, DeleteOutcome, JobControl, NewRetry, RetryO
 pub use job_queue::{Deliveries, Delivery, JobQueue, QueueError};
 pub use job_reader::{JobLookup, JobPage, JobReader, StoredReject};
 pub use log_standing::{LogStanding, LogStop, Standing};
+pub use mail_ledger::MailLedger;
+pub use mailer::{Handover, MailError, Mailer};
 pub use projection::{
     FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease, QuarantineRecord,
     ReportQuery,
@@ -49,4 +54,5 @@ pub use quarantine::{Quarantine, QuarantinedRecord};
 pub use rebuild::{FoldBatch, NextFold, ProjectionRebuild, RebuildTicket};
 pub use rescue_store::{Attendance, RescueStore, Rescued, RescuerLease};
 pub use retention_store::{Purged, RetentionStore};
+pub use schedule_store::{Fired, SCHEDULES_MAX, ScheduleRemoval, ScheduleStore};
 pub use store_error::StoreError;

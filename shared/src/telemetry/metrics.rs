@@ -95,6 +95,16 @@ fn describe() {
         Unit::Count,
         "Events that were new to the projection."
     );
+    describe_counter!(
+        "census_schedule_slots_total",
+        Unit::Count,
+        "Slots of schedules that became a job, or were left out."
+    );
+    describe_counter!(
+        "census_mails_total",
+        Unit::Count,
+        "Handovers to the mail server by what became of them."
+    );
     describe_gauge!(
         "census_jobs",
         Unit::Count,

@@ -6,6 +6,8 @@ pub mod event_log;
 pub mod fault_proxy;
 pub mod job_queue;
 pub mod job_store;
+pub mod mail_server;
+pub mod mailer;
 pub mod projection;
 pub mod wait;
 

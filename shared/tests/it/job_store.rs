@@ -5,7 +5,8 @@ use std::sync::Arc;
 use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::job::WorkerId;
 use shared::ports::{
-    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, JobControl, JobReader, RescueStore, RetentionStore,
+    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, JobControl, JobReader, MailLedger, RescueStore,
+    RetentionStore, ScheduleStore,
 };
 use shared::testing::clock::ManualClock;
 use shared::testing::job_store::{BACKLOG_LIMIT, Fixture, LEASE, RETENTION, TOMBSTONES};
@@ -72,6 +73,14 @@ impl Fixture for Sqlite {
     }
 
     fn retention(&self) -> Arc<dyn RetentionStore> {
+        Arc::new(self.store.clone())
+    }
+
+    fn mails(&self) -> Arc<dyn MailLedger> {
+        Arc::new(self.store.clone())
+    }
+
+    fn schedules(&self) -> Arc<dyn ScheduleStore> {
         Arc::new(self.store.clone())
     }
 

@@ -3,6 +3,7 @@
 mod event_log;
 mod job_queue;
 mod job_store;
+mod mailer;
 mod own_brokers;
 mod projection;
 mod writer;

@@ -1,6 +1,7 @@
 //! What can go wrong while a handler works, and whether trying again helps.
 
 use shared::job::{Failure, JobError};
+use shared::mail::TemplateFault;
 use shared::ports::{LogError, ProjectionError, StoreError};
 use shared::wire::StoredEventFault;
 
@@ -21,6 +22,10 @@ pub(super) enum HandlerFault {
     Input(#[from] StoredEventFault),
     #[error("the input holds {found} events, and the task promises {promised}")]
     InputIncomplete { found: u64, promised: u64 },
+    #[error("the report that is to be mailed is not there")]
+    NoReport,
+    #[error("the mail cannot be written")]
+    Template(#[from] TemplateFault),
     #[error("what the report waits for cannot come true: {}", .0.code)]
     InVain(JobError),
 }
@@ -69,7 +74,11 @@ impl HandlerFault {
             },
             Self::Gate(GateFault::Log(_) | GateFault::Store(_) | GateFault::Diverged { .. }) => true,
             Self::Projection(ProjectionError::Fenced | ProjectionError::Failed { .. }) => true,
-            Self::Input(_) | Self::InputIncomplete { .. } | Self::InVain(_) => false,
+            Self::Input(_)
+            | Self::InputIncomplete { .. }
+            | Self::NoReport
+            | Self::Template(_)
+            | Self::InVain(_) => false,
         }
     }
 }

@@ -3,31 +3,34 @@
 mod bulk;
 mod fault;
 mod log_ends;
+mod mail;
 mod report;
 mod submit;
 
 use std::sync::Arc;
 
-use shared::job::JobRequest;
+use shared::job::{JobRequest, ReportRequest};
 use shared::ports::Outcome;
 
 use self::bulk::Action;
 use crate::execute::Attempt;
 use crate::log_gate::LogGate;
-use crate::ports::CrewPorts;
+use crate::ports::{CrewPorts, CrewSettings};
 
 /// The handlers of all kinds.
 pub(crate) struct Handlers {
     submit: submit::SubmitHandler,
     report: report::ReportHandler,
+    mail: mail::MailHandler,
     bulk: bulk::BulkHandler,
 }
 
 impl Handlers {
-    pub(crate) fn new(ports: &CrewPorts, gate: &Arc<LogGate>) -> Self {
+    pub(crate) fn new(ports: &CrewPorts, settings: &CrewSettings, gate: &Arc<LogGate>) -> Self {
         Self {
             submit: submit::SubmitHandler::new(ports, Arc::clone(gate)),
             report: report::ReportHandler::new(ports),
+            mail: mail::MailHandler::new(ports, settings),
             bulk: bulk::BulkHandler::new(ports),
         }
     }
@@ -36,6 +39,9 @@ impl Handlers {
     pub(crate) async fn handle(&self, attempt: &Attempt) -> Option<Outcome> {
         match &attempt.claimed.request {
             JobRequest::Submit(_) => self.submit.handle(attempt).await,
+            JobRequest::Report(request) if attempt.claimed.lease.task.task == ReportRequest::MAIL_TASK => {
+                self.mail.handle(attempt, request).await
+            }
             JobRequest::Report(request) => self.report.handle(attempt, request).await,
             JobRequest::Cancel(request) => self.bulk.handle(attempt, Action::Cancel, request).await,
             JobRequest::Retry(request) => self.bulk.handle(attempt, Action::Retry, request).await,

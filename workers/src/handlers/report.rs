@@ -1,6 +1,5 @@
 //! Counts by place, once everything is folded that the report has to include.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use shared::job::{JobError, JobId, Report, ReportRequest};
@@ -133,25 +132,14 @@ impl ReportHandler {
     }
 }
 
-/// The report in the log, as the first Census showed it. Counts by place are nobody's data.
+/// The report in the log, as the first Census showed it.
 fn announce(report: &Report) {
-    let mut stats = String::new();
-    for row in report.rows.iter().take(PLACES_LOGGED) {
-        let place = [
-            row.city.as_deref(),
-            row.state.as_deref(),
-            Some(row.country.as_str()),
-        ];
-        let place = place.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let comma = if stats.is_empty() { "" } else { "; " };
-        write!(stats, "{comma}{place}: {}", row.users).expect("a String takes every text");
-    }
     tracing::info!(
         group_by = report.group_by.as_str(),
         users = report.users,
         events = report.events,
         rows = report.rows_total,
-        stats,
+        stats = report.places_in_a_line(PLACES_LOGGED),
         "report generated"
     );
 }

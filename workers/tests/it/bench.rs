@@ -14,15 +14,18 @@ use shared::event::{Address, CleanEvent, CleanUser};
 use shared::job::{
     JobId, JobKind, JobRequest, JobView, Labels, Report, ReportRequest, Role, SubmitOrigin, SubmitRequest,
 };
+use shared::mail::AllowedRecipients;
 use shared::ports::{
     AcceptStore, ChangeFeed, Clock, EventLog, InputChunk, JobLookup, JobReader, LogStanding, NewJob, NewTask,
     Standing,
 };
+use shared::testing::mailer::RecordingMailer;
 use shared::testing::wait::wait_until;
 use shared::time::Timestamp;
 use shared::wire::{StoredEvent, TraceContext};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use workers::ports::MailRules;
 use workers::project::{RebuildFault, Rebuilder, Rebuilt};
 
 use crate::faulty_log::FaultyLog;
@@ -43,6 +46,8 @@ pub(crate) struct Bench {
     pub(crate) projection: ProjectionStore,
     pub(crate) log: Arc<FaultyLog>,
     pub(crate) queue: Arc<InProcessQueue>,
+    pub(crate) mailer: Arc<RecordingMailer>,
+    pub(crate) mail: MailRules,
     pub(crate) lease: Duration,
     pub(crate) dispatchers: Mutex<Vec<DispatchHandle>>,
     folder: TempDir,
@@ -127,6 +132,11 @@ impl Bench {
             projection,
             log: Arc::new(FaultyLog::new(Arc::new(log))),
             queue: Arc::new(InProcessQueue::new(&*clock)),
+            mailer: Arc::default(),
+            mail: MailRules {
+                allowed: AllowedRecipients::new(["@example.com".parse().unwrap()], []),
+                ..MailRules::default()
+            },
             clock,
             lease,
             dispatchers: Mutex::default(),

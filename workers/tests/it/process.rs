@@ -46,6 +46,9 @@ impl Process {
                 retention: Arc::new(bench.store.clone()),
                 control: Arc::new(bench.store.clone()),
                 reader: Arc::new(bench.store.clone()),
+                schedules: Arc::new(bench.store.clone()),
+                mails: Arc::new(bench.store.clone()),
+                mailer: Arc::clone(&bench.mailer) as _,
                 queue: Arc::clone(&bench.queue) as _,
                 log: Arc::clone(&bench.log) as _,
                 projection: Arc::new(bench.projection.clone()),
@@ -61,6 +64,8 @@ impl Process {
                 concurrency,
                 // P10 covers what a lapse covers; these tests prove the lapse.
                 embedded: false,
+                schedule: None,
+                mail: bench.mail.clone(),
                 shutdown_timeout: Duration::from_secs(20),
             },
         };

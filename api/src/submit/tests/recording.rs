@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use shared::dispatch::DispatchHandle;
 use shared::job::{IdempotencyKey, JobFilter, JobId, JobState, JobView, Progress, ReportRow};
+use shared::mail::AllowedRecipients;
 use shared::ports::{
     AcceptStore, Accepted, CancelOutcome, Clock, DeleteOutcome, InputChunk, JobControl, JobLookup, JobPage,
     JobReader, KeptKey, NewJob, NewRetry, RejectRecord, RetryOutcome, StoreError, StoredReject, UploadId,
@@ -139,6 +140,7 @@ pub(super) fn submitter() -> (Arc<Recording>, Submitter) {
         max_line_bytes: 64 * 1024,
         body_timeout: Duration::from_millis(50),
         max_text: 200,
+        recipients: AllowedRecipients::default(),
     };
     let submitter = Submitter::new(
         store.clone(),

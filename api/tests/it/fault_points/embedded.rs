@@ -9,7 +9,7 @@ use workers::app::CONCURRENCY;
 
 use super::drive::{Client, broken_off_import};
 use super::recovery::assert_whole;
-use super::{for_each_at_once, kill_at, operator, store_file};
+use super::{for_each_at_once, kill_at, mailing, operator, store_file};
 use crate::census::{Census, SIGKILL, data_folder};
 use crate::truth::Log;
 
@@ -42,6 +42,10 @@ enum Way {
     BrokenRebuild,
     /// The repair of a log that was lost, by hand.
     Repair,
+    /// The first start over a folder, which keeps the configured schedule.
+    FirstStart,
+    /// A schedule or a mail.
+    Mailing,
     /// `SIGTERM`.
     CleanStop,
     /// None in this profile: see `brokers.rs`.
@@ -66,6 +70,8 @@ fn ways(point: &str) -> Vec<Way> {
         "abandon_rebuild" => vec![Way::BrokenRebuild],
         "forget_log_marks" => vec![Way::Repair],
         "release_projector" => vec![Way::CleanStop],
+        "keep_configured" => vec![Way::FirstStart],
+        "add_schedule" | "remove_schedule" | "fire" | "mail" | "note_mailed" => vec![Way::Mailing],
         // No holder of a lease outlives the process, and no stranger can write to its queue.
         "rescue_lapsed" | "run_alone" | "consume" => vec![Way::NotHere],
         _ => vec![Way::Usual(1), Way::Usual(3)],
@@ -138,6 +144,11 @@ fn die_at(point: &str, way: Way) {
             client.late_report(&census, &slow);
             census.killed_itself();
         }
+        Way::FirstStart => {
+            dies_soon(data.path(), point);
+            mailing::keep_configured(data.path());
+        }
+        Way::Mailing => return mailing::die_at(point),
         Way::LostLog => return lose_the_log(data.path(), point),
         Way::CleanStop => {
             let mut census = armed(data.path(), &kill_at(point, 1)).expect("nothing was stopped yet");

@@ -5,6 +5,7 @@
 mod brokers;
 mod drive;
 mod embedded;
+mod mailing;
 mod operator;
 mod recovery;
 mod store_file;

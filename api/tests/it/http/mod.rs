@@ -6,5 +6,7 @@ mod jobs;
 mod operations;
 mod problems;
 mod results;
+mod schedule_store;
+mod schedules;
 mod service;
 mod stream;

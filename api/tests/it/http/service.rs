@@ -23,6 +23,7 @@ use shared::job::{
     GroupBy, IdempotencyKey, JobFilter, JobId, JobRequest, JobState, JobView, Labels, Progress, Report,
     ReportRequest, ReportRow, SubmitOrigin, SubmitRequest,
 };
+use shared::mail::AllowedRecipients;
 use shared::ports::{
     AcceptStore, Accepted, CancelOutcome, ChangeFeed, ComponentHealth, DeleteOutcome, Health, InputChunk,
     JobChange, JobControl, JobLookup, JobPage, JobReader, KeptKey, NewJob, NewRetry, RejectRecord,
@@ -32,9 +33,12 @@ use shared::time::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::schedule_store::Schedules;
+
 /// A running service.
 pub(super) struct Service {
     pub(super) store: Arc<Store>,
+    pub(super) schedules: Arc<Schedules>,
     pub(super) shutdown: CancellationToken,
     changes: mpsc::UnboundedSender<Vec<JobChange>>,
     endpoint: BoxEndpoint<'static, Response>,
@@ -47,17 +51,20 @@ impl Service {
 
     pub(super) fn with_health(health: Vec<Arc<dyn Health>>) -> Self {
         let store = Arc::new(Store::default());
+        let schedules = Arc::new(Schedules::default());
         let shutdown = CancellationToken::new();
         let (changes, feed) = mpsc::unbounded_channel();
         let clock = Arc::new(SystemClock);
         let dispatch = DispatchHandle::default();
         let body_timeout = Duration::from_millis(20);
+        let recipients = AllowedRecipients::new(["@example.com".parse().unwrap()], []);
         let limits = IntakeLimits {
             max_events: 10,
             max_stream_bytes: 1 << 20,
             max_line_bytes: 1 << 16,
             body_timeout,
             max_text: 200,
+            recipients: recipients.clone(),
         };
         let submitter = Submitter::new(
             Arc::clone(&store) as _,
@@ -72,6 +79,7 @@ impl Service {
             poller: Poller::start(Arc::clone(&store) as _, Box::new(Feed(feed)), shutdown.clone()),
             reader: Arc::clone(&store) as _,
             control: Arc::clone(&store) as _,
+            schedules: Arc::clone(&schedules) as _,
             dispatch,
             health,
             metrics: Arc::new(|| "census_jobs 1\n".to_owned()),
@@ -80,10 +88,12 @@ impl Service {
                 public_url: None,
                 max_body_bytes: 1_000,
                 body_timeout,
+                recipients,
             },
         };
         Self {
             store,
+            schedules,
             shutdown,
             changes,
             endpoint: routes(Arc::new(state)).boxed(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::job::WorkerId;
 use crate::ports::{
-    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, JobControl, JobReader, RescueStore, RetentionStore,
+    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, JobControl, JobReader, MailLedger, RescueStore,
+    RetentionStore, ScheduleStore,
 };
 use crate::testing::clock::ManualClock;
 
@@ -36,6 +37,10 @@ pub trait Fixture: Send + Sync + Sized {
     fn control(&self) -> Arc<dyn JobControl>;
     /// What ends.
     fn retention(&self) -> Arc<dyn RetentionStore>;
+    /// Who has got which mail.
+    fn mails(&self) -> Arc<dyn MailLedger>;
+    /// Schedules.
+    fn schedules(&self) -> Arc<dyn ScheduleStore>;
     /// Step 8.
     fn reader(&self) -> Arc<dyn JobReader>;
     /// A new feed of the changes from now on.

@@ -12,10 +12,12 @@ pub mod finish;
 pub mod fixture;
 pub mod keys;
 pub mod list;
+pub mod mail;
 pub mod removal;
 pub mod report_wait;
 pub mod rescue;
 pub mod retry;
+pub mod schedules;
 pub mod steps;
 
 pub use fixture::{BACKLOG_LIMIT, Fixture, LEASE, RETENTION, TOMBSTONES};
@@ -147,6 +149,22 @@ macro_rules! job_store_suite {
             report_wait::p22_an_expired_report_wakes_who_waits_for_it,
             report_wait::p8_a_jump_of_the_wall_clock_expires_no_report,
             report_wait::p8_what_remains_of_a_deadline_counts_under_another_boot,
+            mail::p7_the_mail_follows_the_report_in_one_transaction,
+            mail::a_report_without_recipients_has_no_mail,
+            mail::a_refused_mail_leaves_the_report,
+            mail::a_report_that_fails_is_not_mailed,
+            mail::p14_a_cancelled_report_is_not_mailed,
+            mail::p22_a_mail_that_is_not_taken_in_time_says_so,
+            mail::who_has_got_a_mail_is_known_to_its_retries,
+            mail::p23_who_has_got_a_mail_is_forgotten_with_the_last_job,
+            schedules::p2_a_schedule_is_kept_until_it_is_removed,
+            schedules::there_are_so_many_schedules_and_no_more,
+            schedules::the_configured_schedule_follows_the_configuration,
+            schedules::a_slot_that_is_fired_becomes_a_job,
+            schedules::processes_that_fire_a_slot_together_make_one_job,
+            schedules::p8_a_clock_that_steps_back_fires_no_slot_again,
+            schedules::a_slot_can_be_left_out,
+            schedules::p4_a_slot_waits_while_nothing_is_admitted,
             list::a_list_is_in_the_order_of_acceptance,
             list::pages_of_a_list_neither_repeat_nor_leave_out,
             list::a_filter_shows_what_it_names,

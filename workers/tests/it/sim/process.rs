@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::adapters::smtp::LoggedMailer;
 use shared::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
 use shared::adapters::sqlite::projection::ProjectionStore;
 use shared::dispatch::{DispatchHandle, Dispatcher};
 use shared::job::{Role, WorkerId};
 use shared::ports::Clock;
 use workers::crew::Crew;
-use workers::ports::{CrewPorts, CrewSettings};
+use workers::ports::{CrewPorts, CrewSettings, MailRules};
 
 use super::broker::SimQueue;
 use super::life::{Edge, File, Life};
@@ -89,6 +90,8 @@ impl Process {
                 prefetch: 4,
                 concurrency: 2,
                 embedded,
+                schedule: None,
+                mail: MailRules::default(),
                 shutdown_timeout: Duration::from_secs(3),
             },
         };
@@ -121,6 +124,9 @@ impl Process {
             rescue: Arc::clone(&store) as _,
             retention: Arc::clone(&store) as _,
             control: Arc::clone(&store) as _,
+            schedules: Arc::clone(&store) as _,
+            mails: Arc::clone(&store) as _,
+            mailer: Arc::new(LoggedMailer),
             reader: store,
             queue,
             log: Arc::new(SimLog::connect(world, &self.life)),

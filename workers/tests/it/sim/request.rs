@@ -84,6 +84,8 @@ pub(super) fn any_report(world: &World) -> ReportRequest {
         after,
         fresh: !dice.one_in(3),
         deadline_s: ReportRequest::DEFAULT_DEADLINE_S,
+        mail_to: Vec::new(),
+        schedule: None,
     }
 }
 

@@ -83,7 +83,8 @@ pub(super) fn admit(tx: &Tx<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
+/// Makes the job visible with all that it brings.
+pub(super) fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
     if let Some(kept) = keys::taken(tx, job.key.as_ref(), job.id)? {
         return Ok(Accepted::KeyKept(kept));
     }

@@ -7,7 +7,7 @@ use super::options::millis;
 use super::rows::{self, JobRow, TaskRow, int};
 use super::transition::{self, Ended};
 use super::tx::Tx;
-use super::{ledger, report};
+use super::{ledger, mail, report};
 use crate::job::{Backoff, Failure, JobError, JobState, Lease, TaskState, TaskTransition};
 use crate::mutant::{self, Mutant};
 use crate::ports::{Finished, Outcome, ParkCondition, Published};
@@ -55,9 +55,10 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
         }
     }
     if to.is_terminal() {
-        // A report of a cancelled job has no result.
+        // A report of a cancelled job has no result, and nobody gets it.
         if let (Outcome::Reported(report), TaskState::Succeeded) = (outcome, to) {
             report::insert(tx, &job, report)?;
+            mail::follow(tx, &mut job, &mut woke)?;
         }
         if let Outcome::Changed { matched, changed } = outcome {
             ledger::count_jobs(tx, &job, *matched, *changed)?;
@@ -84,15 +85,19 @@ fn forgets_cancel(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Failed { .. } => mutant::on(Mutant::CancelForgetsBackOff),
         Outcome::Park(_) => mutant::on(Mutant::CancelForgetsPark),
-        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } | Outcome::HandBack(_) => {
-            false
-        }
+        Outcome::Published(_)
+        | Outcome::Reported(_)
+        | Outcome::Mailed
+        | Outcome::Changed { .. }
+        | Outcome::HandBack(_) => false,
     }
 }
 
 const fn transition_of(outcome: &Outcome) -> TaskTransition {
     match outcome {
-        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } => TaskTransition::Succeed,
+        Outcome::Published(_) | Outcome::Reported(_) | Outcome::Mailed | Outcome::Changed { .. } => {
+            TaskTransition::Succeed
+        }
         Outcome::Failed {
             failure: Failure::Permanent(_),
             published: _,
@@ -109,7 +114,7 @@ const fn transition_of(outcome: &Outcome) -> TaskTransition {
 const fn told(outcome: &Outcome) -> (Option<&JobError>, Option<&Published>) {
     match outcome {
         Outcome::Published(published) | Outcome::HandBack(published) => (None, Some(published)),
-        Outcome::Reported(_) | Outcome::Changed { .. } | Outcome::Park(_) => (None, None),
+        Outcome::Reported(_) | Outcome::Mailed | Outcome::Changed { .. } | Outcome::Park(_) => (None, None),
         Outcome::Failed {
             failure: Failure::Permanent(error),
             published,
@@ -126,6 +131,7 @@ fn note(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, outcome: &Outcome) -> Result<
     let error = match outcome {
         Outcome::Published(_)
         | Outcome::Reported(_)
+        | Outcome::Mailed
         | Outcome::Changed { .. }
         | Outcome::Park(_)
         | Outcome::HandBack(_) => None,
@@ -208,7 +214,11 @@ fn next(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, outcome: &Outcome) -> Result<
                 ..due
             }
         }
-        Outcome::HandBack(_) | Outcome::Published(_) | Outcome::Reported(_) | Outcome::Changed { .. } => due,
+        Outcome::HandBack(_)
+        | Outcome::Published(_)
+        | Outcome::Reported(_)
+        | Outcome::Mailed
+        | Outcome::Changed { .. } => due,
     })
 }
 

@@ -35,7 +35,7 @@ pub(super) fn page(
     while let Some(row) = found.next()? {
         let mut job = read::head(row)?;
         if job.request.kind() == JobKind::Report {
-            job.report = report::read(connection, job.seq, 0)?;
+            job.report = report::of(connection, &job, 0)?;
         }
         jobs.push(job);
     }

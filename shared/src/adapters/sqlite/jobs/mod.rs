@@ -15,6 +15,7 @@ mod keys;
 mod lapse;
 mod ledger;
 mod list;
+mod mail;
 #[cfg(feature = "testing")]
 mod memory;
 mod options;
@@ -27,6 +28,7 @@ mod rescue;
 mod retry;
 mod room;
 mod rows;
+mod schedules;
 mod schema;
 mod staging;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::rows::{self, JobRow, TaskRow};
 use super::transition::{self, Ended};
 use super::tx::Tx;
-use crate::job::{JobError, JobId, TaskRef, TaskTransition};
+use crate::job::{JobError, JobId, ReportRequest, TaskRef, TaskTransition};
 use crate::ports::{Parked, PartitionEnd, Rescued};
 
 /// Reports that one transaction fails: others wait for their turn behind it. The next round fails the next.
@@ -101,19 +101,35 @@ pub(super) fn expire(tx: &Tx<'_>) -> Result<Rescued, Fault> {
         )?
         .query_map([tx.boot_ms, EXPIRE_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    let error = JobError {
-        code: JobError::NOT_CAUGHT_UP,
-        detail: "The counts did not include all that the report waits for before its deadline. \
-                 Ask again with a longer `deadline_s`."
-            .into(),
-    };
     let mut rescued = Rescued::default();
     for place in expired {
         if let Some((job, task)) = rows::readable_job_and_task(tx, "expire_reports", place)? {
+            let error = too_late(&task);
             fail(tx, job, &task, &error, &mut rescued)?;
         }
     }
     Ok(rescued)
+}
+
+/// Only tasks of reports have a deadline.
+fn too_late(task: &TaskRow) -> JobError {
+    let (code, detail) = if task.no == ReportRequest::MAIL_TASK {
+        (
+            JobError::MAIL_UNDELIVERED,
+            "The report was made, but the mail server did not take it for every recipient before the deadline; \
+             the attempts say why. A retry makes the report anew and mails it to those who have not got it.",
+        )
+    } else {
+        (
+            JobError::NOT_CAUGHT_UP,
+            "The counts did not include all that the report waits for before its deadline. \
+             Ask again with a longer `deadline_s`.",
+        )
+    };
+    JobError {
+        code,
+        detail: detail.to_owned(),
+    }
 }
 
 fn fail(

@@ -93,7 +93,7 @@ pub(super) fn view(connection: &Connection, id: JobId, max_rows: usize) -> Resul
     };
     view.receipts = ledger::receipts(connection, view.seq)?;
     view.attempts = attempts(connection, view.seq)?;
-    view.report = report::read(connection, view.seq, max_rows)?;
+    view.report = report::of(connection, &view, max_rows)?;
     Ok(Some(view))
 }
 

@@ -73,6 +73,12 @@ fn remove(tx: &Tx<'_>, seq: i64) -> Result<(), Fault> {
                      AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?2)",
         params![input, root],
     )?;
+    tx.run(
+        "DELETE FROM mailed
+         WHERE root = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE input = ?2 AND retry_of IS NOT NULL)
+           AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)",
+        params![root, input],
+    )?;
     Ok(())
 }
 

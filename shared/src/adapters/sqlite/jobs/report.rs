@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::rows::{self, JobRow, int};
 use super::tx::Tx;
-use crate::job::{Report, ReportRow};
+use crate::job::{JobState, JobView, Report, ReportRow};
 
 /// Keeps the result of a job.
 pub(super) fn insert(tx: &Tx<'_>, job: &JobRow, report: &Report) -> Result<(), Fault> {
@@ -36,8 +36,20 @@ pub(super) fn insert(tx: &Tx<'_>, job: &JobRow, report: &Report) -> Result<(), F
     Ok(())
 }
 
-/// The result with its first `max_rows` rows.
-pub(super) fn read(connection: &Connection, job: i64, max_rows: usize) -> Result<Option<Report>, Fault> {
+/// The result of the job with its first `max_rows` rows. One that was cancelled while its report was mailed has none.
+pub(super) fn of(connection: &Connection, job: &JobView, max_rows: usize) -> Result<Option<Report>, Fault> {
+    match job.state {
+        JobState::Cancelled => Ok(None),
+        JobState::Queued
+        | JobState::Running
+        | JobState::Cancelling
+        | JobState::Succeeded
+        | JobState::PartiallySucceeded
+        | JobState::Failed => read(connection, job.seq, max_rows),
+    }
+}
+
+fn read(connection: &Connection, job: i64, max_rows: usize) -> Result<Option<Report>, Fault> {
     let header: Option<String> = connection
         .prepare_cached("SELECT header FROM reports WHERE job = ?1")?
         .query_row([job], |row| row.get(0))

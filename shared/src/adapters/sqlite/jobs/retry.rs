@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::rows::{self, JobRow};
 use super::tx::Tx;
 use super::{accept, keys, read, transition};
-use crate::job::{JobId, JobRequest, JobState};
+use crate::job::{JobId, JobRequest, JobState, ReportRequest};
 use crate::ports::{JobLookup, NewRetry, RetryOutcome};
 
 /// Makes the new job.
@@ -42,11 +42,16 @@ fn make(tx: &Tx<'_>, ended: &JobRow, retry: &NewRetry) -> Result<(), Fault> {
         .statement("SELECT request FROM jobs WHERE seq = ?1")?
         .query_row([ended.seq], |row| row.get(0))?;
     let request: JobRequest = rows::json("jobs.request", &request)?;
+    // A report's mail follows the report anew.
+    let last_task = match &request {
+        JobRequest::Report(_) => ReportRequest::COUNT_TASK,
+        JobRequest::Submit(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => u32::MAX,
+    };
     let (state, change) = (JobState::Queued, tx.next_change()?);
     tx.run(
         "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
                            root, retry_of, input, trace, request, labels)
-         SELECT ?2, kind, ?3, 1, ?4, (SELECT count(*) FROM tasks WHERE job = ?1), received, rejected, ?5,
+         SELECT ?2, kind, ?3, 1, ?4, (SELECT count(*) FROM tasks WHERE job = ?1 AND no <= ?7), received, rejected, ?5,
                 root, id, input, ?6, request, labels
          FROM jobs WHERE seq = ?1",
         params![
@@ -56,14 +61,15 @@ fn make(tx: &Tx<'_>, ended: &JobRow, retry: &NewRetry) -> Result<(), Fault> {
             change,
             retry.created_at.as_millis(),
             retry.trace.to_string(),
+            last_task,
         ],
     )?;
     let seq = tx.connection.last_insert_rowid();
     let deadline = accept::Deadline::of(tx, &request, retry.created_at);
     tx.run(
         "INSERT INTO tasks (job, no, queue, state, standing, at_boot_ms, events, deadline_ms, deadline_boot_ms)
-         SELECT ?2, no, queue, 'queued', 'unsent', ?3, events, ?4, ?5 FROM tasks WHERE job = ?1",
-        params![ended.seq, seq, tx.boot_ms, deadline.wall_ms, deadline.boot_ms],
+         SELECT ?2, no, queue, 'queued', 'unsent', ?3, events, ?4, ?5 FROM tasks WHERE job = ?1 AND no <= ?6",
+        params![ended.seq, seq, tx.boot_ms, deadline.wall_ms, deadline.boot_ms, last_task],
     )?;
     tx.run(
         "INSERT INTO job_labels (key, value, job) SELECT key, value, ?2 FROM job_labels WHERE job = ?1",

@@ -5,7 +5,11 @@ use crate::adapters::sqlite::Schema;
 /// The job store's file.
 pub(super) const SCHEMA: Schema = Schema {
     name: "jobs",
-    migrations: &[include_str!("schema.sql"), include_str!("migration_2.sql")],
+    migrations: &[
+        include_str!("schema.sql"),
+        include_str!("migration_2.sql"),
+        include_str!("migration_3.sql"),
+    ],
 };
 
 #[cfg(test)]
@@ -38,6 +42,8 @@ mod tests {
             "SELECT 1 FROM jobs WHERE input = x'00' AND retry_of IS NOT NULL",
             "SELECT id FROM tombstones WHERE until_ms <= 1",
             "SELECT key FROM keys WHERE until_ms <= 1",
+            "SELECT id FROM schedules WHERE next_ms <= 1 ORDER BY next_ms LIMIT 1",
+            "SELECT recipient FROM mailed WHERE root = x'00'",
             "SELECT seq FROM jobs WHERE kind = 'k' AND state = 's' AND seq < 9 ORDER BY seq DESC",
         ] {
             let plan: Vec<String> = connection

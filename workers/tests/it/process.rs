@@ -1,6 +1,7 @@
 //! A worker process, as far as it can be one inside a test: a runtime of its own that can be stopped or killed.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use shared::dispatch::{DispatchHandle, Dispatcher};
@@ -91,9 +92,13 @@ impl Process {
         tokio::time::timeout(BOUND, crew).await.unwrap().unwrap();
     }
 
-    /// As `kill -9` does: nothing that waits goes on.
+    /// As `kill -9` does: nothing that waits goes on, and nothing of it runs any more when this returns.
     pub(crate) fn kill(mut self) {
-        self.end();
+        if let Some(runtime) = self.runtime.take() {
+            // A runtime may not be waited for from within another one.
+            let ending = thread::spawn(move || runtime.shutdown_timeout(BOUND));
+            ending.join().expect("a runtime ends without a panic");
+        }
     }
 
     fn end(&mut self) {

@@ -2,7 +2,7 @@
 
 `refuse` is refused for good, `later` is asked to come again the first time, `stall` gets no answer to its mail the first
 time, `drop` has its connection cut in the middle of its mail the first time, `lost` has it cut after the mail was taken,
-in place of the answer, the first time. Everybody else gets mail.
+in place of the answer, the first time. `mute` gets its mail, and no answer to its farewell. Everybody else gets mail.
 """
 
 import argparse
@@ -55,6 +55,8 @@ class Handler:
         print(json.dumps(mail), flush=True)
         if first_time(envelope.rcpt_tos, "lost"):
             server.transport.abort()
+        if first_time(envelope.rcpt_tos, "mute"):
+            session.is_mute = True
         return "250 taken"
 
 
@@ -66,6 +68,11 @@ class Server(SMTP):
             self.transport.abort()
             return
         await super().smtp_DATA(arg)
+
+    async def smtp_QUIT(self, arg: str) -> None:
+        if getattr(self.session, "is_mute", False):
+            await asyncio.sleep(STALL_S)
+        await super().smtp_QUIT(arg)
 
 
 def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:

@@ -130,8 +130,10 @@ async fn follow_on(feed: &mut dyn ChangeFeed, waiters: &Waiters) -> Result<(), S
         // What changed between their look at their jobs and the skip is seen by nobody else.
         waiters.wake_all();
     }
-    let changes = feed.next().await?;
-    waiters.wake(&changes);
+    tokio::select! {
+        changes = feed.next() => waiters.wake(&changes?),
+        () = waiters.left.notified() => {}
+    }
     Ok(())
 }
 
@@ -141,6 +143,8 @@ struct Waiters {
     entries: Mutex<HashMap<JobId, Entry>>,
     /// Somebody waits where nobody did.
     came: Notify,
+    /// Nobody waits any more.
+    left: Notify,
 }
 
 struct Entry {
@@ -214,6 +218,9 @@ impl Drop for Waiting<'_> {
             entry.waiting -= 1;
             if entry.waiting == 0 {
                 entries.remove(&self.job);
+                if entries.is_empty() {
+                    self.waiters.left.notify_one();
+                }
             }
         }
     }

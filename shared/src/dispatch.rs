@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -102,8 +103,9 @@ impl Dispatcher {
         let mut connections = self.queue.connections();
         let mut failures = 0;
         let mut own_work = true;
+        let mut swept = None;
         loop {
-            let round = self.round(queue, own_work, &mut connections);
+            let round = self.round(queue, own_work, &mut connections, &mut swept);
             let Some(round) = shutdown.run_until_cancelled(round).await else {
                 return;
             };
@@ -146,12 +148,16 @@ impl Dispatcher {
         queue: QueueName,
         own_work: bool,
         connections: &mut watch::Receiver<u64>,
+        swept: &mut Option<Instant>,
     ) -> Result<NextLook, RoundError> {
         let mut window_full = own_work && self.send_due(queue, Duration::ZERO).await?;
         if self.handle.sweeping.load(Ordering::Relaxed) {
-            self.resend_lost(queue, connections.has_changed().unwrap_or(false))
-                .await?;
-            connections.mark_unchanged();
+            if swept.is_none_or(|swept| swept.elapsed() >= LOOK_EVERY) {
+                self.resend_lost(queue, connections.has_changed().unwrap_or(false))
+                    .await?;
+                connections.mark_unchanged();
+                *swept = Some(Instant::now());
+            }
             let min_age = if own_work { Duration::ZERO } else { SWEEP_AGE };
             window_full = self.send_due(queue, min_age).await?;
         }

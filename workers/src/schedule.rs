@@ -96,8 +96,16 @@ impl Scheduler {
     async fn round(&self) -> Result<(), StoreError> {
         let now = self.clock.wall();
         for schedule in self.store.due_schedules(now, DUE_MAX).await? {
-            if let Some(firing) = schedule.due(now) {
-                self.fire(&schedule, firing).await?;
+            let Some(firing) = schedule.due(now) else {
+                continue;
+            };
+            // One that cannot be fired must not keep the others from their turn.
+            if let Err(error) = self.fire(&schedule, firing).await {
+                tracing::warn!(
+                    schedule.id = %schedule.id,
+                    error = &error as &dyn std::error::Error,
+                    "a schedule could not be fired and is tried again"
+                );
             }
         }
         Ok(())

@@ -16,7 +16,8 @@ pub trait MailLedger: Send + Sync {
     /// Any fault of the store.
     async fn mailed(&self, root: JobId) -> Result<Vec<MailAddress>, StoreError>;
 
-    /// Notes, flushed, that they have got it; `false`, and nothing is noted, when the lease is no longer ours.
+    /// Notes, flushed, that they have got it, which is true whoever holds the task by now; `false` when the lease is no
+    /// longer ours.
     ///
     /// # Errors
     /// Any fault of the store.

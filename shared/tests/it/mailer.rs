@@ -62,6 +62,13 @@ mod smtp {
     }
 
     #[tokio::test]
+    async fn a_mail_that_was_taken_is_taken_though_the_server_is_silent_then() {
+        let fixture = Smtp::new();
+        let sent = send(&*fixture.mailer(), "mute@example.com").await;
+        assert_eq!(sent, Ok(()));
+    }
+
+    #[tokio::test]
     async fn a_server_that_is_not_there_is_away() {
         let gone = Smtp::new();
         let mailer = gone.mailer();

@@ -174,11 +174,11 @@ impl MailHandler {
         }
     }
 
-    /// A note that cannot be written is tried again while the lease is ours: the mail is out, and only the note keeps
-    /// it from going out again. `false` when the lease was lost.
+    /// A note that cannot be written is tried again while the lease is ours, and at least once: the mail is out, and
+    /// only the note keeps it from going out again. `false` when the lease was lost.
     async fn note(&self, attempt: &Attempt, to: &[MailAddress]) -> Result<bool, StoreError> {
         let mut failures = 0;
-        while attempt.pulse.signal() != Signal::Lost {
+        loop {
             match self.ledger.note_mailed(attempt.claimed.lease, to.to_vec()).await {
                 Ok(noted) => return Ok(noted),
                 Err(error @ (StoreError::Corrupt { .. } | StoreError::UploadLapsed)) => return Err(error),
@@ -196,8 +196,10 @@ impl MailHandler {
                     tokio::time::sleep(Backoff::RECONNECT.draw(failures)).await;
                 }
             }
+            if attempt.pulse.signal() == Signal::Lost {
+                return Ok(false);
+            }
         }
-        Ok(false)
     }
 
     async fn letter(

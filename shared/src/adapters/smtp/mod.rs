@@ -1,5 +1,6 @@
 //! Mail over SMTP with lettre, and what stands in its place where mail is off.
 
+mod conversation;
 mod logged;
 mod message;
 mod verdict;
@@ -9,12 +10,11 @@ pub use logged::LoggedMailer;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lettre::Address;
 use lettre::address::Envelope;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
-use crate::mail::{Letter, MailAddress, MailServer, MailTls, Mailbox};
+use self::conversation::{Broken, Way};
+use crate::mail::{Letter, MailAddress, MailServer, Mailbox};
 use crate::ports::{Handover, MailError, Mailer};
 
 /// How long a handover may take. A server that says nothing for so long may still have taken the mail; a longer
@@ -23,7 +23,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Hands letters to one server, each on a connection of its own.
 pub struct SmtpMailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    way: Way,
     from: Mailbox,
     patience: Duration,
 }
@@ -39,23 +39,8 @@ impl SmtpMailer {
     /// # Errors
     /// [`SmtpFault`] when the host has no certificates to trust, or the server's name is none for TLS.
     pub fn new(server: &MailServer, from: Mailbox, patience: Duration) -> Result<Self, SmtpFault> {
-        let parameters = || TlsParameters::new(server.host.clone()).map_err(SmtpFault);
-        let tls = match server.tls {
-            MailTls::None => Tls::None,
-            MailTls::Opportunistic => Tls::Opportunistic(parameters()?),
-            MailTls::Required => Tls::Required(parameters()?),
-            MailTls::Wrapped => Tls::Wrapper(parameters()?),
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host.clone())
-            .port(server.port)
-            .tls(tls)
-            .timeout(Some(patience));
-        if let Some(user) = &server.user {
-            let password = server.password.clone().unwrap_or_default();
-            builder = builder.credentials(Credentials::new(user.clone(), password));
-        }
         Ok(Self {
-            transport: builder.build(),
+            way: Way::new(server, patience).map_err(SmtpFault)?,
             from,
             patience,
         })
@@ -72,10 +57,11 @@ impl Mailer for SmtpMailer {
         let message = message::write(letter, &self.from)?;
         let envelope = envelope(&self.from.address, to)?;
         // lettre bounds the connecting only; a server may fall silent at any word.
-        let sending = self.transport.send_raw(&envelope, &message);
+        let sending = self.way.hand_over(&envelope, &message);
         match tokio::time::timeout(self.patience, sending).await {
-            Ok(Ok(_)) => Ok(Handover::Accepted),
-            Ok(Err(error)) => Err(verdict::of(&error)),
+            Ok(Ok(())) => Ok(Handover::Accepted),
+            Ok(Err(Broken::BeforeTheLetter(error))) => Err(verdict::of_the_server(&error)),
+            Ok(Err(Broken::AtTheLetter(error))) => Err(verdict::of_the_letter(&error)),
             Err(_) => Err(MailError::Away {
                 reason: format!("it said nothing for {} s", self.patience.as_secs()),
                 said: None,

@@ -7,9 +7,20 @@ use crate::ports::MailError;
 /// Characters of a server's answer that are kept.
 const SAID_MAX: usize = 300;
 
-/// Only a server's own 5yz is for good (RFC 5321 §4.2.1): everything else may be mended while the letter waits, a
-/// certificate that is not trusted or a STARTTLS that is not offered too.
-pub(super) fn of(error: &Error) -> MailError {
+/// Before a letter is spoken of nothing is for good: a password that was changed, a certificate that is not trusted, a
+/// STARTTLS that is not offered may be mended while the letter waits. What the server said of them is for the operator.
+pub(super) fn of_the_server(error: &Error) -> MailError {
+    let reason = match error.status().map(u16::from) {
+        Some(status) => {
+            format!("it answered {status} before there was a mail; see to its address and the login")
+        }
+        None => silent_reason(error),
+    };
+    MailError::Away { reason, said: None }
+}
+
+/// Only a server's own 5yz is for good (RFC 5321 §4.2.1).
+pub(super) fn of_the_letter(error: &Error) -> MailError {
     let status = error.status().map(u16::from);
     match status {
         Some(status) if error.is_permanent() => MailError::Refused {

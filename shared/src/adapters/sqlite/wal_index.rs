@@ -2,8 +2,12 @@
 //!
 //! In WAL mode every commit rewrites the header of the wal-index, the file `-shm` beside the database, after its
 //! frames are in the WAL (SQLite's "WAL-mode File Format", section 2.1). Its bytes are only compared, never read.
+//!
+//! The file is never closed: SQLite's locks on it are POSIX locks, and a process that closes any descriptor of a file
+//! loses all its locks of it.
 
 use std::fs::File;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +17,8 @@ const HEADER_BYTES: usize = 48;
 /// The wal-index of a database.
 pub(super) struct WalIndex {
     path: PathBuf,
-    file: Option<File>,
+    /// Never closed. A process looks at one file, so it is one descriptor that stays.
+    file: Option<ManuallyDrop<File>>,
 }
 
 /// What the header held. Two that are equal had no commit between them.
@@ -35,16 +40,11 @@ impl WalIndex {
     /// asked from async code.
     pub(super) fn stamp(&mut self) -> Option<CommitStamp> {
         if self.file.is_none() {
-            self.file = File::open(&self.path).ok();
+            self.file = File::open(&self.path).ok().map(ManuallyDrop::new);
         }
         let mut header = [0; HEADER_BYTES];
-        match self.file.as_ref()?.read_exact_at(&mut header, 0) {
-            Ok(()) => Some(CommitStamp(header)),
-            Err(_) => {
-                self.file = None;
-                None
-            }
-        }
+        let read = self.file.as_ref()?.read_exact_at(&mut header, 0);
+        read.ok().map(|()| CommitStamp(header))
     }
 }
 

@@ -218,7 +218,8 @@ impl Writer {
     }
 
     /// Runs `write` in the next batch and answers after its commit. An `Err` of the closure undoes what it has
-    /// written, and nothing of others: then all closures of the batch may run once more. Dropping the future does not
+    /// written, and nothing of others: then all closures of the batch may run once more, so
+    /// they touch nothing but the file. Dropping the future does not
     /// undo a write that has begun.
     ///
     /// # Errors

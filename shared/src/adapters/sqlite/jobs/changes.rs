@@ -19,6 +19,8 @@ use crate::ports::{ChangeFeed, JobChange, StoreError};
 const STAMP_EVERY: Duration = Duration::from_millis(1);
 /// How often it reads whatever the stamp says, and how soon it tries a store again that is gone.
 const READ_EVERY: Duration = Duration::from_millis(50);
+/// How often it reads where only this process writes: who asked for a write may have gone before the feed was told.
+const READ_OWN_EVERY: Duration = Duration::from_secs(1);
 /// Changes returned at a time.
 const CHANGES_MAX: u32 = 10_000;
 
@@ -62,7 +64,10 @@ impl JobChanges {
                     () = committed_elsewhere(others, stamp, deadline) => false,
                 }
             }
-            None => self.committed.changed().await.is_err(),
+            None => {
+                let committed = tokio::time::timeout(READ_OWN_EVERY, self.committed.changed()).await;
+                committed.is_ok_and(|committed| committed.is_err())
+            }
         };
         if closed {
             // A store that is gone leaves its last commits to be found.

@@ -56,6 +56,8 @@ impl Fault {
             },
             Self::UploadLapsed => StoreError::UploadLapsed,
             Self::Corrupt(what) => StoreError::Corrupt { what },
+            // P4, and so is the file that cannot be opened again meanwhile.
+            Self::Write(WriteError::Failed(source)) if source.downcast_ref().is_some_and(is_full) => full(),
             Self::Write(source @ (WriteError::Failed(_) | WriteError::BrokenOff)) => StoreError::Failed {
                 operation,
                 source: Box::new(source),
@@ -65,15 +67,40 @@ impl Fault {
                 source: Box::new(source),
             },
             // P4: the reserve was passed by somebody else's data; there may be room later.
-            Self::Sqlite(source) if source.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                StoreError::Busy {
-                    reason: "the disk is full".to_owned(),
-                }
-            }
+            Self::Sqlite(source) if is_full(&source) => full(),
             Self::Sqlite(source) => StoreError::Failed {
                 operation,
                 source: Box::new(source),
             },
         }
+    }
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+fn full() -> StoreError {
+    StoreError::Busy {
+        reason: "the disk is full".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn p4_a_file_that_a_full_disk_keeps_closed_is_busy_and_a_broken_one_has_failed() {
+        let classified = |code| {
+            let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            Fault::Write(WriteError::Failed(Arc::new(source))).classify("cancel")
+        };
+        assert!(matches!(classified(ffi::SQLITE_FULL), StoreError::Busy { .. }));
+        assert!(matches!(classified(ffi::SQLITE_IOERR), StoreError::Failed { .. }));
     }
 }

@@ -19,8 +19,8 @@ use shared::event::{Fault, FaultCode, clean};
 use shared::job::{JobId, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin};
 use shared::mail::AllowedRecipients;
 use shared::ports::{
-    AcceptStore, Accepted, Clock, JobControl, JobReader, KeyUse, NewJob, NewRetry, NewTask, RetryOutcome,
-    StoreError, UploadId,
+    AcceptStore, Accepted, Clock, JobControl, JobReader, KeyUse, NewJob, NewRetry, RetryOutcome, StoreError,
+    UploadId,
 };
 use shared::sample::sample_user;
 use shared::wire::TraceContext;
@@ -255,20 +255,10 @@ impl Submitter {
     }
 
     fn without_input(&self, request: JobRequest, key: Option<KeyUse>, envelope: Envelope) -> NewJob {
-        let queue = request.kind().queue();
         NewJob {
-            id: JobId::generate(),
-            request,
-            created_at: self.clock.wall(),
-            received: 0,
-            rejected: 0,
-            tasks: vec![NewTask { queue, events: 0 }],
-            chunks: Vec::new(),
-            rejects: Vec::new(),
-            upload: None,
             labels: envelope.labels,
             key,
-            trace: envelope.trace,
+            ..NewJob::without_input(JobId::generate(), request, self.clock.wall(), envelope.trace)
         }
     }
 

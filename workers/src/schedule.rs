@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::dispatch::DispatchHandle;
-use shared::job::{Backoff, JobId, JobRequest, Labels, ReportRequest};
-use shared::ports::{Clock, Fired, NewJob, NewTask, ScheduleStore, StoreError};
+use shared::job::{Backoff, JobId, JobRequest, ReportRequest};
+use shared::ports::{Clock, Fired, NewJob, ScheduleStore, StoreError};
 use shared::schedule::{Firing, Schedule, ScheduleRule, ScheduleSlot};
 use shared::time::Timestamp;
 use shared::wire::TraceContext;
@@ -136,21 +136,8 @@ impl Scheduler {
             }),
             ..ReportRequest::default()
         });
-        let queue = request.kind().queue();
-        NewJob {
-            id: schedule.id.job_of(slot),
-            request,
-            created_at: self.clock.wall(),
-            received: 0,
-            rejected: 0,
-            tasks: vec![NewTask { queue, events: 0 }],
-            chunks: Vec::new(),
-            rejects: Vec::new(),
-            upload: None,
-            labels: Labels::default(),
-            key: None,
-            trace: TraceContext::generate(),
-        }
+        let (id, now) = (schedule.id.job_of(slot), self.clock.wall());
+        NewJob::without_input(id, request, now, TraceContext::generate())
     }
 
     fn clocks_apart_ms(&self) -> i64 {

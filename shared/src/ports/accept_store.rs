@@ -5,7 +5,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::job::{IdempotencyKey, JobId, JobRequest, JobView, Labels, QueueName, RequestDigest};
+use crate::job::{
+    IdempotencyKey, JobId, JobRequest, JobState, JobView, Labels, Progress, QueueName, RequestDigest,
+};
 use crate::time::Timestamp;
 use crate::wire::TraceContext;
 
@@ -109,6 +111,58 @@ pub struct NewJob {
     pub key: Option<KeyUse>,
     /// The trace that the job belongs to.
     pub trace: TraceContext,
+}
+
+impl NewJob {
+    /// What `revision` starts at.
+    pub const FIRST_REVISION: u64 = 1;
+
+    /// A job of one task that needs no input, without labels or a key.
+    #[must_use]
+    pub fn without_input(id: JobId, request: JobRequest, created_at: Timestamp, trace: TraceContext) -> Self {
+        let queue = request.kind().queue();
+        Self {
+            id,
+            request,
+            created_at,
+            received: 0,
+            rejected: 0,
+            tasks: vec![NewTask { queue, events: 0 }],
+            chunks: Vec::new(),
+            rejects: Vec::new(),
+            upload: None,
+            labels: Labels::default(),
+            key: None,
+            trace,
+        }
+    }
+
+    /// The job as it can be read once it is accepted at this place in the order of acceptance.
+    #[must_use]
+    pub fn accepted(&self, seq: i64) -> JobView {
+        JobView {
+            id: self.id,
+            seq,
+            request: self.request.clone(),
+            state: JobState::Queued,
+            revision: Self::FIRST_REVISION,
+            retry_of: None,
+            labels: self.labels.clone(),
+            created_at: self.created_at,
+            started_at: None,
+            ended_at: None,
+            expires_at: None,
+            progress: Progress {
+                received: self.received,
+                rejected: self.rejected,
+                published: 0,
+            },
+            receipts: Vec::new(),
+            attempts: Vec::new(),
+            report: None,
+            error: None,
+        }
+    }
 }
 
 /// A key with the request that it is used for.

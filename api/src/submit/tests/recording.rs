@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::dispatch::DispatchHandle;
-use shared::job::{IdempotencyKey, JobFilter, JobId, JobState, JobView, Progress, ReportRow};
+use shared::job::{IdempotencyKey, JobFilter, JobId, JobState, ReportRow};
 use shared::mail::AllowedRecipients;
 use shared::ports::{
     AcceptStore, Accepted, CancelOutcome, Clock, DeleteOutcome, InputChunk, JobControl, JobLookup, JobPage,
@@ -41,28 +41,7 @@ impl AcceptStore for Recording {
         if let Some(error) = self.fail_accept.lock().unwrap().take() {
             return Err(error);
         }
-        let view = JobView {
-            id: job.id,
-            seq: 1,
-            request: job.request.clone(),
-            state: JobState::Queued,
-            revision: 1,
-            retry_of: None,
-            labels: job.labels.clone(),
-            created_at: job.created_at,
-            started_at: None,
-            ended_at: None,
-            expires_at: None,
-            progress: Progress {
-                received: job.received,
-                rejected: job.rejected,
-                published: 0,
-            },
-            receipts: Vec::new(),
-            attempts: Vec::new(),
-            report: None,
-            error: None,
-        };
+        let view = job.accepted(1);
         self.accepted.lock().unwrap().push(job);
         Ok(Accepted::Made(Box::new(view)))
     }

@@ -10,15 +10,12 @@ use super::rows::{self, JobRow, int};
 use super::tx::Tx;
 use super::{JobStore, keys, read, staging, transition};
 use crate::adapters::sqlite::Write;
-use crate::job::{IdempotencyKey, JobRequest, JobState, JobView, Labels, Progress};
+use crate::job::{IdempotencyKey, JobRequest, JobState, Labels};
 use crate::ports::{AcceptStore, Accepted, InputChunk, KeptKey, NewJob, RejectRecord, StoreError, UploadId};
 use crate::time::Timestamp;
 
 /// How long an accept waits for its turn before it is refused (P9).
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What `revision` starts at.
-const FIRST_REVISION: u64 = 1;
 
 #[async_trait]
 impl AcceptStore for JobStore {
@@ -108,33 +105,7 @@ pub(super) fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
     insert_waits(tx, &job.request, row.seq)?;
     keys::keep(tx, job.key.as_ref(), job.id)?;
     transition::count_new(tx, &row)?;
-    Ok(Accepted::Made(Box::new(accepted(job, &row))))
-}
-
-/// The job as it can be read from now on.
-fn accepted(job: &NewJob, row: &JobRow) -> JobView {
-    JobView {
-        id: job.id,
-        seq: row.seq,
-        request: job.request.clone(),
-        state: row.state,
-        revision: FIRST_REVISION,
-        retry_of: None,
-        labels: job.labels.clone(),
-        created_at: job.created_at,
-        started_at: None,
-        ended_at: None,
-        expires_at: None,
-        progress: Progress {
-            received: job.received,
-            rejected: job.rejected,
-            published: 0,
-        },
-        receipts: Vec::new(),
-        attempts: Vec::new(),
-        report: None,
-        error: None,
-    }
+    Ok(Accepted::Made(Box::new(job.accepted(row.seq))))
 }
 
 fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fault> {
@@ -159,7 +130,7 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
             job.trace.to_string(),
             rows::to_json(&job.request),
             (!job.labels.is_empty()).then(|| rows::to_json(&job.labels)),
-            int(FIRST_REVISION),
+            int(NewJob::FIRST_REVISION),
         ],
     )?;
     Ok(JobRow {

@@ -71,7 +71,7 @@ async fn p24_a_file_of_the_first_version_is_brought_up_to_date() {
         migrations: &[include_str!("../../src/adapters/sqlite/projection/schema.sql")],
     };
     let path = subject.folder.path().join("projection.db");
-    drop(Writer::open(&path, first).unwrap());
+    drop(Writer::<()>::open(&path, first).unwrap());
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch(

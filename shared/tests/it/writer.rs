@@ -219,7 +219,7 @@ fn p24_a_newer_file_is_refused_with_a_sentence() {
         .unwrap()
         .pragma_update(None, "user_version", 7)
         .unwrap();
-    let Err(fault) = Writer::open(&path, SCHEMA) else {
+    let Err(fault) = Writer::<()>::open(&path, SCHEMA) else {
         panic!("a newer file was opened")
     };
     assert!(

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::lanes::Lanes;
+use super::notes::Notes;
 use super::turnstile::Turnstile;
 use super::writer::{Write, WriteError};
 use crate::faults;
@@ -40,20 +41,20 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// The thread's own state.
-pub(super) struct Thread {
+pub(super) struct Thread<N> {
     path: PathBuf,
     connection: Option<Connection>,
     flushing: bool,
     turnstile: Turnstile,
-    lanes: Arc<Lanes>,
+    lanes: Arc<Lanes<N>>,
 }
 
-impl Thread {
+impl<N: Notes> Thread<N> {
     pub(super) fn new(
         path: PathBuf,
         connection: Connection,
         turnstile: Turnstile,
-        lanes: Arc<Lanes>,
+        lanes: Arc<Lanes<N>>,
     ) -> Self {
         Self {
             path,
@@ -96,11 +97,11 @@ impl Thread {
 }
 
 /// Runs and commits one batch; the returned closure answers its callers, after the turn was given up.
-fn commit(
+fn commit<N: Notes>(
     path: &Path,
     slot: &mut Option<Connection>,
     flushing: &mut bool,
-    mut batch: Vec<Box<dyn Work>>,
+    mut batch: Vec<Box<dyn Work<N>>>,
 ) -> Box<dyn FnOnce()> {
     if batch.is_empty() {
         return Box::new(|| {});
@@ -119,7 +120,7 @@ fn commit(
     }
     let ran = run_all(connection, &mut batch);
     faults::before_commit(operations(&batch));
-    let committed = ran.and_then(|()| connection.execute_batch("COMMIT"));
+    let committed = ran.and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
     metrics::histogram!("census_store_commit_seconds", "flushed" => if flush { "true" } else { "false" })
         .record(started.elapsed());
     metrics::histogram!("census_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
@@ -146,7 +147,7 @@ pub(super) fn unknown(source: rusqlite::Error) -> WriteError {
 }
 
 /// Tells every caller, once the outcome of the commit is known.
-pub(super) fn answer_all(batch: Vec<Box<dyn Work>>, committed: &Result<(), WriteError>) {
+pub(super) fn answer_all<N>(batch: Vec<Box<dyn Work<N>>>, committed: &Result<(), WriteError>) {
     for work in batch {
         if mutant::on(Mutant::AnswerBeforeCommit) {
             work.answer(&Ok(()));
@@ -156,7 +157,7 @@ pub(super) fn answer_all(batch: Vec<Box<dyn Work>>, committed: &Result<(), Write
     }
 }
 
-fn operations(batch: &[Box<dyn Work>]) -> impl Iterator<Item = &'static str> {
+fn operations<N>(batch: &[Box<dyn Work<N>>]) -> impl Iterator<Item = &'static str> {
     batch.iter().map(|work| work.how().operation)
 }
 
@@ -207,10 +208,11 @@ fn begin(connection: &Connection, flush: bool, flushing: &mut bool) -> rusqlite:
 
 /// P2: a bad caller fails alone. A savepoint for each costs a third of the batch, and hardly any is ever needed: who
 /// refuses has mostly written nothing. So all run without; if one leaves something behind, all begin anew with them.
-fn run_all(connection: &Connection, batch: &mut [Box<dyn Work>]) -> rusqlite::Result<()> {
+fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) -> rusqlite::Result<()> {
+    let mut notes = N::default();
     for work in batch.iter_mut() {
-        let changes = connection.total_changes();
-        let keep = work.run(connection);
+        let before = (connection.total_changes(), notes.count());
+        let keep = work.run(connection, &mut notes);
         if connection.is_autocommit() {
             // A disk that is full, or broken, makes SQLite roll back by itself.
             return Err(rusqlite::Error::SqliteFailure(
@@ -218,40 +220,48 @@ fn run_all(connection: &Connection, batch: &mut [Box<dyn Work>]) -> rusqlite::Re
                 Some("SQLite gave up the transaction".to_owned()),
             ));
         }
-        if !keep && connection.total_changes() != changes {
+        if !keep && (connection.total_changes(), notes.count()) != before {
             connection.prepare_cached("ROLLBACK")?.execute([])?;
             connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            return batch
-                .iter_mut()
-                .try_for_each(|work| run_alone(connection, work.as_mut()));
+            notes = N::default();
+            for work in batch.iter_mut() {
+                run_alone(connection, work.as_mut(), &mut notes)?;
+            }
+            break;
         }
     }
-    Ok(())
+    notes.write(connection)
 }
 
 /// Runs one caller's work in a savepoint of its own.
-pub(super) fn run_alone(connection: &Connection, work: &mut dyn Work) -> rusqlite::Result<()> {
+pub(super) fn run_alone<N: Notes>(
+    connection: &Connection,
+    work: &mut dyn Work<N>,
+    notes: &mut N,
+) -> rusqlite::Result<()> {
+    let before = notes.clone();
     connection.prepare_cached("SAVEPOINT caller")?.execute([])?;
-    if !work.run(connection) {
+    if !work.run(connection, notes) {
         connection.prepare_cached("ROLLBACK TO caller")?.execute([])?;
+        *notes = before;
     }
     connection.prepare_cached("RELEASE caller")?.execute([]).map(drop)
 }
 
-fn fail(batch: Vec<Box<dyn Work>>, source: &Arc<dyn StdError + Send + Sync>) {
+fn fail<N>(batch: Vec<Box<dyn Work<N>>>, source: &Arc<dyn StdError + Send + Sync>) {
     for work in batch {
         work.answer(&Err(WriteError::Failed(Arc::clone(source))));
     }
 }
 
 /// One caller's write as the thread sees it.
-pub(super) trait Work: Send {
+pub(super) trait Work<N>: Send {
     /// How it is to be treated.
     fn how(&self) -> Write;
     /// False when its caller has withdrawn it.
     fn begin(&self) -> bool;
     /// Runs the closure, maybe for the second time; false when what it wrote must be undone.
-    fn run(&mut self, connection: &Connection) -> bool;
+    fn run(&mut self, connection: &Connection, notes: &mut N) -> bool;
     /// Tells the caller, once the commit's outcome is known.
     fn answer(self: Box<Self>, committed: &Result<(), WriteError>);
 }
@@ -302,9 +312,9 @@ impl<T, E, F> Request<T, E, F> {
     }
 }
 
-impl<T, E, F> Work for Request<T, E, F>
+impl<T, E, F, N> Work<N> for Request<T, E, F>
 where
-    F: Fn(&Connection) -> Result<T, E> + Send,
+    F: Fn(&Connection, &mut N) -> Result<T, E> + Send,
     T: Send,
     E: From<WriteError> + Send,
 {
@@ -316,8 +326,8 @@ where
         self.ticket.leave_waiting(BEGUN)
     }
 
-    fn run(&mut self, connection: &Connection) -> bool {
-        let Ok(result) = catch_unwind(AssertUnwindSafe(|| (self.write)(connection))) else {
+    fn run(&mut self, connection: &Connection, notes: &mut N) -> bool {
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| (self.write)(connection, notes))) else {
             tracing::error!(operation = self.how.operation, "a write panicked and was undone");
             self.result = None;
             return false;

@@ -7,30 +7,33 @@ use super::batch::Work;
 use super::writer::Lane;
 
 /// The lanes, shared by the callers and the thread.
-pub(super) struct Lanes {
+pub(super) struct Lanes<N> {
     waiting_max: usize,
-    inside: Mutex<Inside>,
+    inside: Mutex<Inside<N>>,
     arrived: Condvar,
 }
 
-#[derive(Default)]
-struct Inside {
-    heartbeats: VecDeque<Box<dyn Work>>,
-    work: VecDeque<Box<dyn Work>>,
+struct Inside<N> {
+    heartbeats: VecDeque<Box<dyn Work<N>>>,
+    work: VecDeque<Box<dyn Work<N>>>,
     closed: bool,
 }
 
-impl Lanes {
+impl<N> Lanes<N> {
     pub(super) fn new(waiting_max: usize) -> Self {
         Self {
             waiting_max,
-            inside: Mutex::default(),
+            inside: Mutex::new(Inside {
+                heartbeats: VecDeque::new(),
+                work: VecDeque::new(),
+                closed: false,
+            }),
             arrived: Condvar::new(),
         }
     }
 
     /// Puts `work` at the end of its lane; false when too much waits or the writer has stopped.
-    pub(super) fn push(&self, lane: Lane, work: Box<dyn Work>) -> bool {
+    pub(super) fn push(&self, lane: Lane, work: Box<dyn Work<N>>) -> bool {
         let mut inside = self.lock();
         if inside.closed || inside.heartbeats.len() + inside.work.len() >= self.waiting_max {
             return false;
@@ -56,7 +59,7 @@ impl Lanes {
     }
 
     /// Takes up to `max` that wait, heartbeats first. Never waits.
-    pub(super) fn take(&self, max: usize) -> Vec<Box<dyn Work>> {
+    pub(super) fn take(&self, max: usize) -> Vec<Box<dyn Work<N>>> {
         let mut inside = self.lock();
         let heartbeats = inside.heartbeats.len().min(max);
         let mut taken: Vec<_> = inside.heartbeats.drain(..heartbeats).collect();
@@ -71,7 +74,7 @@ impl Lanes {
         self.arrived.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inside> {
+    fn lock(&self) -> MutexGuard<'_, Inside<N>> {
         // Nothing that can panic runs under this lock.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 pub use self::locks::MemoryLocks;
 
 use super::batch::{self, Request, Ticket, Work};
+use super::notes::Notes;
 use super::reader::{ReadError, in_snapshot};
 use super::writer::{Schema, Write, WriteError};
 
@@ -133,9 +134,11 @@ impl Inside {
     }
 
     /// Runs one caller's work as a transaction of its own.
-    fn transact(&mut self, work: &mut dyn Work, fate: Fate) -> rusqlite::Result<()> {
+    fn transact<N: Notes>(&mut self, work: &mut dyn Work<N>, fate: Fate) -> rusqlite::Result<()> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        batch::run_alone(&self.connection, work)?;
+        let mut notes = N::default();
+        batch::run_alone(&self.connection, work, &mut notes)?;
+        notes.write(&self.connection)?;
         let end = if fate == Fate::Fail { "ROLLBACK" } else { "COMMIT" };
         self.connection.prepare_cached(end)?.execute([])?;
         if work.how().flushed && fate != Fate::Fail {
@@ -165,23 +168,24 @@ impl MemoryFile {
         Self { disk, seam }
     }
 
-    pub(super) async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
+    pub(super) async fn write<T, E, F, N>(&self, how: Write, write: F) -> Result<T, E>
     where
-        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
+        N: Notes,
+        F: Fn(&Connection, &mut N) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {
         self.seam.enter(how.operation).await?;
         let (answer, mut answered) = oneshot::channel();
         let request = Request::new(how, Ticket::new(), write, answer);
-        self.run(Box::new(request), self.seam.fate(how.operation));
+        self.run::<N>(Box::new(request), self.seam.fate(how.operation));
         self.seam.leave(how.operation).await;
         answered
             .try_recv()
             .unwrap_or_else(|_| Err(WriteError::BrokenOff.into()))
     }
 
-    fn run(&self, mut work: Box<dyn Work>, fate: Fate) {
+    fn run<N: Notes>(&self, mut work: Box<dyn Work<N>>, fate: Fate) {
         let how = work.how();
         let mut inside = self.disk.inside();
         let committed = inside.transact(work.as_mut(), fate).map_err(batch::unknown);

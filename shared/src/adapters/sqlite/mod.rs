@@ -6,11 +6,13 @@ mod lanes;
 pub mod log;
 #[cfg(feature = "testing")]
 pub mod memory;
+mod notes;
 pub mod projection;
 mod reader;
 mod turnstile;
 mod wal_index;
 mod writer;
 
+pub use notes::Notes;
 pub use reader::{ReadError, Reader};
 pub use writer::{Lane, OpenError, Schema, Write, WriteError, Writer};

@@ -19,24 +19,23 @@ use super::batch::{self, Request, Ticket};
 use super::lanes::Lanes;
 #[cfg(feature = "testing")]
 use super::memory::MemoryFile;
+use super::notes::Notes;
 use super::turnstile::{self, Turnstile};
 
 /// A handle of the writer thread. Cheap to clone; the thread ends after the last handle is gone.
-#[derive(Clone)]
-pub struct Writer {
-    way: Way,
+pub struct Writer<N: Notes = ()> {
+    way: Way<N>,
 }
 
-#[derive(Clone)]
-enum Way {
-    Thread(Arc<Shared>),
+enum Way<N: Notes> {
+    Thread(Arc<Shared<N>>),
     #[cfg(feature = "testing")]
     Memory(MemoryFile),
 }
 
-struct Shared {
+struct Shared<N: Notes> {
     path: PathBuf,
-    lanes: Arc<Lanes>,
+    lanes: Arc<Lanes<N>>,
 }
 
 /// How a write is to be treated.
@@ -181,7 +180,7 @@ pub enum OpenError {
 /// Writes that may wait at a time; more are refused as busy.
 const WAITING_MAX: usize = 100_000;
 
-impl Writer {
+impl<N: Notes> Writer<N> {
     /// Opens or makes the file, brings its schema up to date under the lock (P24) and starts the thread.
     ///
     /// # Errors
@@ -218,15 +217,15 @@ impl Writer {
     }
 
     /// Runs `write` in the next batch and answers after its commit. An `Err` of the closure undoes what it has
-    /// written, and nothing of others: then all closures of the batch may run once more, so
-    /// they touch nothing but the file. Dropping the future does not
+    /// written and noted, and nothing of others: then all closures of the batch may run once more, so
+    /// they touch nothing but the file and the notes. Dropping the future does not
     /// undo a write that has begun.
     ///
     /// # Errors
     /// The closure's own, or a [`WriteError`].
-    pub async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
+    pub async fn write_noting<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
     where
-        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
+        F: Fn(&Connection, &mut N) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {
@@ -238,10 +237,37 @@ impl Writer {
     }
 }
 
-impl Shared {
-    async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
+impl Writer {
+    /// [`Writer::write_noting`] for a file whose callers note nothing.
+    ///
+    /// # Errors
+    /// The closure's own, or a [`WriteError`].
+    pub async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
     where
         F: Fn(&Connection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<WriteError> + Send + 'static,
+    {
+        self.write_noting(how, move |connection, ()| write(connection))
+            .await
+    }
+}
+
+impl<N: Notes> Clone for Writer<N> {
+    fn clone(&self) -> Self {
+        let way = match &self.way {
+            Way::Thread(shared) => Way::Thread(Arc::clone(shared)),
+            #[cfg(feature = "testing")]
+            Way::Memory(file) => Way::Memory(file.clone()),
+        };
+        Self { way }
+    }
+}
+
+impl<N: Notes> Shared<N> {
+    async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
+    where
+        F: Fn(&Connection, &mut N) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {
@@ -279,7 +305,7 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl<N: Notes> Drop for Shared<N> {
     fn drop(&mut self) {
         self.lanes.close();
     }

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::fault::Fault;
-use super::rows::{self, JobRow, int};
+use super::rows::{self, int};
 use super::tx::Tx;
-use super::{JobStore, keys, read, staging, transition};
+use super::{JobStore, keys, read, staging};
 use crate::adapters::sqlite::Write;
 use crate::job::{IdempotencyKey, JobRequest, JobState, Labels};
 use crate::ports::{AcceptStore, Accepted, InputChunk, KeptKey, NewJob, RejectRecord, StoreError, UploadId};
@@ -68,9 +68,7 @@ impl AcceptStore for JobStore {
 
 /// P4: no more is taken in than the backlog allows.
 pub(super) fn admit(tx: &Tx<'_>) -> Result<(), Fault> {
-    let open: i64 = tx
-        .statement("SELECT ifnull(sum(n), 0) FROM counts")?
-        .query_row([], |row| row.get(0))?;
+    let open = tx.sums().open_jobs(tx.connection)?;
     if rows::count(open) >= tx.backlog_limit {
         return Err(Fault::Busy(format!(
             "{open} jobs have not ended, and {} may wait at a time",
@@ -85,43 +83,47 @@ pub(super) fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
     if let Some(kept) = keys::taken(tx, job.key.as_ref(), job.id)? {
         return Ok(Accepted::KeyKept(kept));
     }
-    // The same accept again, after an outcome that was unknown (P3).
-    if let Some(view) = read::view(tx.connection, job.id, 0)? {
-        return Ok(Accepted::Made(Box::new(view)));
-    }
-    admit(tx)?;
-    let input = match job.upload {
-        Some(upload) => {
-            staging::take(tx, upload)?;
-            *upload.0.as_bytes()
-        }
-        None => *job.id.as_bytes(),
+    let input = job.upload.map_or(*job.id.as_bytes(), |upload| *upload.0.as_bytes());
+    let room = admit(tx);
+    let inserted = match &room {
+        Ok(()) => insert_job(tx, job, &input)?,
+        Err(_) => None,
     };
-    let row = insert_job(tx, job, &input)?;
-    insert_tasks(tx, job, row.seq)?;
+    let Some(seq) = inserted else {
+        // The same accept again, after an outcome that was unknown (P3), or there is no room.
+        let made = read::view(tx.connection, job.id, 0)?;
+        return match (made, room) {
+            (Some(view), _) => Ok(Accepted::Made(Box::new(view))),
+            (None, Err(full)) => Err(full),
+            (None, Ok(())) => Err(Fault::corrupt("jobs.id", job.id)),
+        };
+    };
+    if let Some(upload) = job.upload {
+        staging::take(tx, upload)?;
+    }
+    insert_tasks(tx, job, seq)?;
     staging::add_chunks(tx, &input, &job.chunks)?;
     staging::add_rejects(tx, &input, &job.rejects)?;
-    insert_labels(tx, &job.labels, row.seq)?;
-    insert_waits(tx, &job.request, row.seq)?;
+    insert_labels(tx, &job.labels, seq)?;
+    insert_waits(tx, &job.request, seq)?;
     keys::keep(tx, job.key.as_ref(), job.id)?;
-    transition::count_new(tx, &row)?;
-    Ok(Accepted::Made(Box::new(job.accepted(row.seq))))
+    tx.sums().enter(job.request.kind(), JobState::Queued);
+    Ok(Accepted::Made(Box::new(job.accepted(seq))))
 }
 
-fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fault> {
+/// Its place in the order of acceptance; `None` when the job is there already.
+fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<Option<i64>, Fault> {
     let open_tasks = u32::try_from(job.tasks.len()).unwrap_or(u32::MAX);
-    let kind = job.request.kind();
-    let state = JobState::Queued;
-    let change = tx.next_change()?;
-    tx.run(
+    let inserted = tx.run(
         "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
                            root, input, trace, request, labels)
-         VALUES (?1, ?2, ?3, ?13, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11, ?12)",
+         VALUES (?1, ?2, ?3, ?13, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11, ?12)
+         ON CONFLICT (id) DO NOTHING",
         params![
             job.id.as_bytes(),
-            kind.as_str(),
-            state.as_str(),
-            change,
+            job.request.kind().as_str(),
+            JobState::Queued.as_str(),
+            tx.next_change()?,
             open_tasks,
             int(job.received),
             int(job.rejected),
@@ -133,15 +135,7 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<JobRow, Fau
             int(NewJob::FIRST_REVISION),
         ],
     )?;
-    Ok(JobRow {
-        seq: tx.connection.last_insert_rowid(),
-        kind,
-        state,
-        open_tasks,
-        succeeded: 0,
-        failed: 0,
-        rejects: job.rejected > 0,
-    })
+    Ok((inserted > 0).then(|| tx.connection.last_insert_rowid()))
 }
 
 fn insert_tasks(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {

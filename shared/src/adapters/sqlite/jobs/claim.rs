@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::RngExt;
 use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
 
 use super::fault::Fault;
 use super::rows::{self, JobRow, TaskRow};
@@ -22,9 +23,14 @@ const ATTEMPTS_KEPT: u32 = 10;
 /// Claims what can be claimed.
 pub(super) fn claim(tx: &Tx<'_>, tasks: &[TaskRef], worker: &WorkerId) -> Result<Vec<Claimed>, Fault> {
     let mut claimed = Vec::with_capacity(tasks.len());
-    let mut moved = BTreeMap::new();
-    for task in tasks {
-        if let Some((job, one)) = claim_one(tx, *task, worker)? {
+    let mut moved = BTreeMap::<_, JobRow>::new();
+    for named in tasks {
+        let Some((job, task)) = rows::job_and_task(tx, *named)? else {
+            continue;
+        };
+        // Another of its tasks may have moved it already.
+        let mut job = moved.get(&job.seq).cloned().unwrap_or(job);
+        if let Some(one) = claim_one(tx, *named, &mut job, &task, worker)? {
             claimed.push(one);
             moved.insert(job.seq, job);
         }
@@ -35,10 +41,13 @@ pub(super) fn claim(tx: &Tx<'_>, tasks: &[TaskRef], worker: &WorkerId) -> Result
     Ok(claimed)
 }
 
-fn claim_one(tx: &Tx<'_>, named: TaskRef, worker: &WorkerId) -> Result<Option<(JobRow, Claimed)>, Fault> {
-    let Some((mut job, task)) = rows::job_and_task(tx, named)? else {
-        return Ok(None);
-    };
+fn claim_one(
+    tx: &Tx<'_>,
+    named: TaskRef,
+    job: &mut JobRow,
+    task: &TaskRow,
+    worker: &WorkerId,
+) -> Result<Option<Claimed>, Fault> {
     let Some(to) = TaskTransition::Claim.apply(task.state, job.state) else {
         return Ok(None);
     };
@@ -66,18 +75,25 @@ fn claim_one(tx: &Tx<'_>, named: TaskRef, worker: &WorkerId) -> Result<Option<(J
     if won == 0 {
         return Ok(None);
     }
-    begin_attempt(tx, &job, &task, worker)?;
-    transition::move_job(tx, &mut job, JobTransition::Start, &mut Vec::new())?;
-    let claimed = claimed(tx, &job, &task, lease)?;
-    Ok(Some((job, claimed)))
+    begin_attempt(tx, job, task, worker)?;
+    job.started_ms = job.started_ms.or(Some(tx.wall.as_millis()));
+    transition::move_job(tx, job, JobTransition::Start, &mut Vec::new())?;
+    claimed(tx, job, task, lease).map(Some)
 }
 
 fn begin_attempt(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, worker: &WorkerId) -> Result<(), Fault> {
     let attempt = task.attempts + 1;
     tx.run(
         "INSERT INTO attempts (job, task, n, worker, started_ms, revision)
-         VALUES (?1, ?2, ?3, ?4, ?5, (SELECT revision FROM jobs WHERE seq = ?1))",
-        params![job.seq, task.no, attempt, worker.0, tx.wall.as_millis()],
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            job.seq,
+            task.no,
+            attempt,
+            worker.0,
+            tx.wall.as_millis(),
+            job.revision
+        ],
     )?;
     if attempt > ATTEMPTS_KEPT {
         tx.run(
@@ -85,25 +101,22 @@ fn begin_attempt(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, worker: &WorkerId) -
             params![job.seq, task.no, attempt - ATTEMPTS_KEPT],
         )?;
     }
-    tx.run(
-        "UPDATE jobs SET started_ms = ?2 WHERE seq = ?1 AND started_ms IS NULL",
-        params![job.seq, tx.wall.as_millis()],
-    )?;
     Ok(())
 }
 
 fn claimed(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, lease: Lease) -> Result<Claimed, Fault> {
-    let (request, root, created_ms, input, trace): (String, [u8; 16], i64, [u8; 16], String) = tx
-        .statement("SELECT request, root, created_ms, input, trace FROM jobs WHERE seq = ?1")?
-        .query_row([job.seq], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })?;
-    let (events, published, parked): (i64, i64, Option<String>) = tx
-        .statement("SELECT events, published, parked FROM tasks WHERE job = ?1 AND no = ?2")?
-        .query_row(params![job.seq, task.no], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
-    let request: JobRequest = rows::json("jobs.request", &request)?;
+    let mut statement = tx.statement(
+        "SELECT jobs.request, jobs.root, jobs.created_ms, jobs.input, jobs.trace,
+                tasks.events, tasks.published, tasks.parked
+         FROM jobs JOIN tasks ON tasks.job = jobs.seq WHERE jobs.seq = ?1 AND tasks.no = ?2",
+    )?;
+    let mut found = statement.query(params![job.seq, task.no])?;
+    let row = found
+        .next()?
+        .ok_or_else(|| Fault::corrupt("tasks.job", job.seq))?;
+    let request: JobRequest = rows::json("jobs.request", rows::text(row, 0)?)?;
+    let input: [u8; 16] = row.get(3)?;
+    let parked: Option<String> = row.get(7)?;
     let first_chunk = match &request {
         JobRequest::Submit(_) => staging::chunk(tx.connection, &input, task.no, 0, AT_HAND_BYTES)?,
         JobRequest::Report(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
@@ -113,15 +126,15 @@ fn claimed(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, lease: Lease) -> Result<Cl
         attempt: task.attempts + 1,
         deaths: task.deaths,
         request,
-        root: JobId(uuid::Uuid::from_bytes(root)),
-        created_at: Timestamp::from_millis(created_ms),
-        events: rows::count(events),
-        published: rows::count(published),
+        root: JobId(Uuid::from_bytes(row.get(1)?)),
+        created_at: Timestamp::from_millis(row.get(2)?),
+        events: rows::count(row.get(5)?),
+        published: rows::count(row.get(6)?),
         first_chunk,
         parked: parked
             .map(|parked| rows::json("tasks.parked", &parked))
             .transpose()?,
-        trace: rows::trace(&trace),
+        trace: rows::trace(rows::text(row, 4)?),
     })
 }
 

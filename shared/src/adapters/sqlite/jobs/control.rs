@@ -64,7 +64,6 @@ fn begin(tx: &Tx<'_>, mut job: rows::JobRow) -> Result<(), Fault> {
     if !transition::move_job(tx, &mut job, JobTransition::Cancel { leased }, &mut woke)? {
         return Ok(());
     }
-    transition::count_published(tx, &job)?;
     if let Some(to) = TaskTransition::Cancel.apply(TaskState::Queued, job.state)
         && !(leased && mutant::on(Mutant::CancelForgetsSecondTask))
     {

@@ -48,12 +48,14 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
     note(tx, &job, &task, outcome)?;
     let (error, published) = told(outcome);
     if let Some(published) = published {
-        ledger::count(tx, &job, &task, published)?;
-        ledger::keep_marks(tx, &published.marks)?;
+        for mark in &published.marks {
+            tx.sums().keep_mark(mark);
+        }
         if to.is_terminal() {
             ledger::merge_receipts(tx, &job, &published.receipts)?;
         }
     }
+    let events = published.map_or(0, |published| published.events);
     if to.is_terminal() {
         // A report of a cancelled job has no result, and nobody gets it.
         if let (Outcome::Reported(report), TaskState::Succeeded) = (outcome, to) {
@@ -63,10 +65,10 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
         if let Outcome::Changed { matched, changed } = outcome {
             ledger::count_jobs(tx, &job, *matched, *changed)?;
         }
-        leave_lease(tx, &job, &task, to, &Next::END)?;
+        leave_lease(tx, &job, &task, to, &Next::END.published(events))?;
         transition::tasks_ended(tx, &mut job, Ended::one(to), error, &mut woke)?;
     } else {
-        let next = next(tx, &job, &task, outcome)?;
+        let next = next(tx, &job, &task, outcome)?.published(events);
         leave_lease(tx, &job, &task, to, &next)?;
         if next.standing == UNSENT {
             transition::wake_queue(&mut woke, task.queue);
@@ -169,6 +171,8 @@ pub(super) struct Next {
     at_boot_ms: i64,
     failures: u32,
     parked: Option<String>,
+    /// What this attempt delivered.
+    published: u64,
 }
 
 impl Next {
@@ -177,6 +181,7 @@ impl Next {
         at_boot_ms: 0,
         failures: 0,
         parked: None,
+        published: 0,
     };
 
     /// Due at once, with no failure to its name.
@@ -186,7 +191,12 @@ impl Next {
             at_boot_ms: tx.boot_ms,
             failures: 0,
             parked: None,
+            published: 0,
         }
+    }
+
+    fn published(self, published: u64) -> Self {
+        Self { published, ..self }
     }
 }
 
@@ -232,7 +242,7 @@ pub(super) fn leave_lease(
 ) -> Result<(), Fault> {
     let left = tx.run(
         "UPDATE tasks SET state = ?5, standing = ?6, at_boot_ms = ?7, failures = ?8,
-                parked = ifnull(?9, parked), dispatch_no = dispatch_no + 1, resends = 0, nonce = NULL,
+                parked = ifnull(?9, parked), published = max(published, ?10), dispatch_no = dispatch_no + 1, resends = 0, nonce = NULL,
                 lease_until_boot_ms = NULL
          WHERE job = ?1 AND no = ?2 AND state = 'leased' AND token = ?3 AND nonce = ?4",
         params![
@@ -245,6 +255,7 @@ pub(super) fn leave_lease(
             next.at_boot_ms,
             int(u64::from(next.failures)),
             next.parked,
+            int(next.published),
         ],
     )?;
     if left == 0 {

@@ -67,7 +67,6 @@ fn show_progress(tx: &Tx<'_>, job: i64) -> Result<(), Fault> {
     )?;
     if moved > 0 {
         let job = rows::job_by_seq(tx, job)?;
-        transition::count_published(tx, &job)?;
         transition::touch(tx, &job)?;
     }
     Ok(())

@@ -65,7 +65,6 @@ fn lapse_one(
         "the worker gave no sign of life in time"
     };
     finish::end_attempt(tx, job, task, Some(why))?;
-    transition::count_published(tx, job)?;
     if to.is_terminal() {
         finish::end_lost(tx, job, task, to)?;
         transition::tasks_ended(tx, job, Ended::one(to), lost.as_ref(), &mut rescued.woke)?;

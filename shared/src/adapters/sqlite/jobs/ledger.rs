@@ -3,20 +3,10 @@
 use rusqlite::params;
 
 use super::fault::Fault;
-use super::rows::{JobRow, TaskRow, count as read_count, int};
-use super::transition;
+use super::rows::{JobRow, count as read_count, int};
 use super::tx::Tx;
 use crate::job::Receipt;
-use crate::ports::{Published, RecordMark};
-
-/// Counts what the attempt delivered. A later attempt delivers the same events again: the most of one counts.
-pub(super) fn count(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, published: &Published) -> Result<(), Fault> {
-    tx.run(
-        "UPDATE tasks SET published = max(published, ?3) WHERE job = ?1 AND no = ?2",
-        params![job.seq, task.no, int(published.events)],
-    )?;
-    transition::count_published(tx, job)
-}
+use crate::ports::RecordMark;
 
 /// Counts what a bulk job did to others.
 pub(super) fn count_jobs(tx: &Tx<'_>, job: &JobRow, matched: u64, changed: u64) -> Result<(), Fault> {
@@ -27,21 +17,9 @@ pub(super) fn count_jobs(tx: &Tx<'_>, job: &JobRow, matched: u64, changed: u64) 
     Ok(())
 }
 
-/// Keeps the highest offset of each partition.
-pub(super) fn keep_marks(tx: &Tx<'_>, marks: &[RecordMark]) -> Result<(), Fault> {
-    for mark in marks {
-        tx.run(
-            "INSERT INTO log_marks (partition, record_offset, event_id) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET record_offset = excluded.record_offset, event_id = excluded.event_id
-             WHERE excluded.record_offset > record_offset",
-            params![mark.partition, mark.offset, mark.event_id],
-        )?;
-    }
-    Ok(())
-}
-
 /// Forgets the marks of a log that was given up.
 pub(super) fn forget_marks(tx: &Tx<'_>) -> Result<(), Fault> {
+    tx.sums().forget_marks();
     tx.run("DELETE FROM log_marks", []).map(drop)
 }
 
@@ -61,24 +39,18 @@ pub(super) fn marks(connection: &rusqlite::Connection) -> Result<Vec<RecordMark>
 
 /// Adds the receipts of a task that has ended to those of its job.
 pub(super) fn merge_receipts(tx: &Tx<'_>, job: &JobRow, receipts: &[Receipt]) -> Result<(), Fault> {
-    if receipts.is_empty() {
-        return Ok(());
-    }
-    let mut merged = self::receipts(tx.connection, job.seq)?;
     for receipt in receipts {
-        match merged
-            .iter_mut()
-            .find(|kept| kept.topic == receipt.topic && kept.partition == receipt.partition)
-        {
-            Some(kept) => kept.merge(receipt),
-            None => merged.push(receipt.clone()),
-        }
-    }
-    for receipt in merged {
+        // As `Receipt::merge` does it; `min` and `max` of a missing offset would be none.
         tx.run(
-            "INSERT OR REPLACE INTO receipts
-                 (job, topic, partition, first_offset, last_offset, events, without_offset)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO receipts (job, topic, partition, first_offset, last_offset, events, without_offset)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET
+                 first_offset = ifnull(min(first_offset, excluded.first_offset),
+                                       ifnull(first_offset, excluded.first_offset)),
+                 last_offset = ifnull(max(last_offset, excluded.last_offset),
+                                      ifnull(last_offset, excluded.last_offset)),
+                 events = events + excluded.events,
+                 without_offset = without_offset + excluded.without_offset",
             params![
                 job.seq,
                 receipt.topic,

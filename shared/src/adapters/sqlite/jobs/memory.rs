@@ -53,7 +53,7 @@ impl JobStore {
                 reader,
                 condition: Condition::up(clock.wall()),
                 clock,
-                options,
+                options: Arc::new(options),
                 epoch: opened.epoch,
                 window,
                 committed: watch::Sender::new(opened.last_change),

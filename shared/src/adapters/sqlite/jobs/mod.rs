@@ -31,6 +31,7 @@ mod rows;
 mod schedules;
 mod schema;
 mod staging;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -50,6 +51,7 @@ use self::fault::Fault;
 use self::health::Condition;
 use self::presence::Presence;
 use self::room::Room;
+use self::sums::Sums;
 use self::tx::Tx;
 use crate::adapters::sqlite::wal_index::WalIndex;
 use crate::adapters::sqlite::{Reader, Write, Writer};
@@ -66,11 +68,11 @@ struct Shared {
     file: Option<PathBuf>,
     room: Room,
     presence: Arc<Presence>,
-    writer: Writer,
+    writer: Writer<Sums>,
     reader: Reader,
     feeds: Reader,
     clock: Arc<dyn Clock>,
-    options: JobStoreOptions,
+    options: Arc<JobStoreOptions>,
     epoch: u64,
     /// P5: sent and unclaimed tasks of one queue.
     window: u64,
@@ -103,7 +105,7 @@ impl JobStore {
                 reader,
                 feeds,
                 clock,
-                options,
+                options: Arc::new(options),
                 epoch: opened.epoch,
                 window: dispatch::WINDOW,
                 committed: watch::Sender::new(opened.last_change),
@@ -154,12 +156,12 @@ impl JobStore {
     {
         // The writer must not hold the store: the thread ends when the last handle is gone.
         let clock = Arc::clone(&self.shared.clock);
-        let options = self.shared.options.clone();
+        let options = Arc::clone(&self.shared.options);
         let written = self
             .shared
             .writer
-            .write(how, move |connection| {
-                let tx = Tx::new(connection, clock.as_ref(), &options);
+            .write_noting(how, move |connection, sums| {
+                let tx = Tx::new(connection, sums, clock.as_ref(), &options);
                 let value = act(&tx)?;
                 Ok::<_, Fault>((value, tx.last_change()))
             })

@@ -1,22 +1,26 @@
 //! Between rows of the job store and types of the domain.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::fault::Fault;
 use super::tx::Tx;
-use crate::job::{JobId, JobKind, JobState, QueueName, TaskRef, TaskState};
+use crate::job::{JobError, JobId, JobKind, JobState, QueueName, TaskRef, TaskState};
 use crate::wire::TraceContext;
 
-/// What a transition needs to know of a job.
+/// What a transition needs to know of a job, and changes of it; `transition::touch` writes what it has become.
 #[derive(Clone, Debug)]
 pub(super) struct JobRow {
     pub(super) seq: i64,
     pub(super) kind: JobKind,
     pub(super) state: JobState,
+    pub(super) revision: i64,
+    pub(super) started_ms: Option<i64>,
     pub(super) open_tasks: u32,
     pub(super) succeeded: u32,
     pub(super) failed: u32,
     pub(super) rejects: bool,
+    /// The first error of a task that has ended since the row was read.
+    pub(super) error: Option<JobError>,
 }
 
 /// What a transition needs to know of a task.
@@ -33,62 +37,70 @@ pub(super) struct TaskRow {
     pub(super) alone: bool,
 }
 
-const JOB: &str = "SELECT seq, kind, state, open_tasks, succeeded_tasks, failed_tasks, rejected FROM jobs";
+const JOB: &str = "jobs.seq, jobs.kind, jobs.state, jobs.revision, jobs.started_ms, jobs.open_tasks, \
+     jobs.succeeded_tasks, jobs.failed_tasks, jobs.rejected";
+/// They stand behind those of the job.
+const TASK: &str = "tasks.no, tasks.queue, tasks.state, tasks.token, tasks.nonce, tasks.attempts, tasks.failures, \
+     tasks.deaths, tasks.alone";
 
 pub(super) fn job_by_id(tx: &Tx<'_>, id: JobId) -> Result<Option<JobRow>, Fault> {
-    tx.statement(&format!("{JOB} WHERE id = ?1"))?
+    tx.statement(&format!("SELECT {JOB} FROM jobs WHERE id = ?1"))?
         .query_row([id.as_bytes()], |row| Ok(job_row(row)))
         .optional()?
         .transpose()
 }
 
 pub(super) fn job_by_seq(tx: &Tx<'_>, seq: i64) -> Result<JobRow, Fault> {
-    tx.statement(&format!("{JOB} WHERE seq = ?1"))?
+    tx.statement(&format!("SELECT {JOB} FROM jobs WHERE seq = ?1"))?
         .query_row([seq], |row| Ok(job_row(row)))?
 }
 
 fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
     Ok(JobRow {
         seq: row.get(0)?,
-        kind: kind(&row.get::<_, String>(1)?)?,
-        state: job_state(&row.get::<_, String>(2)?)?,
-        open_tasks: row.get(3)?,
-        succeeded: row.get(4)?,
-        failed: row.get(5)?,
-        rejects: row.get::<_, i64>(6)? > 0,
+        kind: kind(text(row, 1)?)?,
+        state: job_state(text(row, 2)?)?,
+        revision: row.get(3)?,
+        started_ms: row.get(4)?,
+        open_tasks: row.get(5)?,
+        succeeded: row.get(6)?,
+        failed: row.get(7)?,
+        rejects: row.get::<_, i64>(8)? > 0,
+        error: None,
     })
-}
-
-pub(super) fn task(tx: &Tx<'_>, job: i64, no: u32) -> Result<Option<TaskRow>, Fault> {
-    tx.statement(
-        "SELECT no, queue, state, token, nonce, attempts, failures, deaths, alone
-         FROM tasks WHERE job = ?1 AND no = ?2",
-    )?
-    .query_row(params![job, no], |row| Ok(task_row(row)))
-    .optional()?
-    .transpose()
 }
 
 fn task_row(row: &Row<'_>) -> Result<TaskRow, Fault> {
     Ok(TaskRow {
-        no: row.get(0)?,
-        queue: queue(&row.get::<_, String>(1)?)?,
-        state: task_state(&row.get::<_, String>(2)?)?,
-        token: row.get(3)?,
-        nonce: row.get(4)?,
-        attempts: row.get(5)?,
-        failures: row.get(6)?,
-        deaths: row.get(7)?,
-        alone: row.get(8)?,
+        no: row.get(9)?,
+        queue: queue(text(row, 10)?)?,
+        state: task_state(text(row, 11)?)?,
+        token: row.get(12)?,
+        nonce: row.get(13)?,
+        attempts: row.get(14)?,
+        failures: row.get(15)?,
+        deaths: row.get(16)?,
+        alone: row.get(17)?,
     })
 }
 
-/// The tasks that `rows` names by job sequence number and task number, with their jobs.
+pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Fault> {
+    let text = row.get_ref(column)?.as_str();
+    text.map_err(|fault| Fault::corrupt("a name", fault))
+}
+
+/// A task with its job.
 pub(super) fn job_and_task(tx: &Tx<'_>, named: TaskRef) -> Result<Option<(JobRow, TaskRow)>, Fault> {
-    let Some(job) = job_by_id(tx, named.job)? else {
-        return Ok(None);
-    };
-    Ok(task(tx, job.seq, named.task)?.map(|task| (job, task)))
+    both(tx, "jobs.id = ?1", params![named.job.as_bytes(), named.task])
+}
+
+fn both(tx: &Tx<'_>, job: &str, named: impl Params) -> Result<Option<(JobRow, TaskRow)>, Fault> {
+    tx.statement(&format!(
+        "SELECT {JOB}, {TASK} FROM jobs JOIN tasks ON tasks.job = jobs.seq AND tasks.no = ?2 WHERE {job}"
+    ))?
+    .query_row(named, |row| Ok(job_row(row).and_then(|job| Ok((job, task_row(row)?)))))
+    .optional()?
+    .transpose()
 }
 
 pub(super) fn kind(name: &str) -> Result<JobKind, Fault> {
@@ -144,11 +156,8 @@ pub(super) fn readable_job_and_task(
     operation: &'static str,
     (job, no): (i64, u32),
 ) -> Result<Option<(JobRow, TaskRow)>, Fault> {
-    let read = job_by_seq(tx, job).and_then(|job| Ok((task(tx, job.seq, no)?, job)));
-    Ok(match readable(operation, read)? {
-        Some((Some(task), job)) => Some((job, task)),
-        Some((None, _)) | None => None,
-    })
+    let read = both(tx, "jobs.seq = ?1", params![job, no]);
+    Ok(readable(operation, read)?.flatten())
 }
 
 /// What was read, unless it cannot be: a row that a disk has spoilt must not keep the others from their turn.

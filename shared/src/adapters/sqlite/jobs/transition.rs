@@ -5,7 +5,8 @@ use rusqlite::params;
 use super::fault::Fault;
 use super::rows::{self, JobRow};
 use super::tx::Tx;
-use crate::job::{JobError, JobState, JobTransition, QueueName, TaskState, TaskTally};
+use crate::job::{JobError, JobKind, JobTransition, QueueName, TaskState, TaskTally};
+use crate::time::Timestamp;
 
 /// The states in which tasks of one job ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,13 +27,35 @@ impl Ended {
     }
 }
 
-/// Gives the job's change its number and its revision.
+/// Writes what the job has become, and gives the change its number and its revision. A later attempt delivers the
+/// same events again, so the count of what is published never falls.
 pub(super) fn touch(tx: &Tx<'_>, job: &JobRow) -> Result<(), Fault> {
-    let change = tx.next_change()?;
-    tx.run(
-        "UPDATE jobs SET revision = revision + 1, change_seq = ?2 WHERE seq = ?1",
-        params![job.seq, change],
+    let ended = job.state.is_terminal().then_some(tx.wall);
+    let written = tx.run(
+        "UPDATE jobs SET state = ?3, started_ms = ?4, open_tasks = ?5, succeeded_tasks = ?6, failed_tasks = ?7,
+                error_detail = iif(error_code IS NULL, ?9, error_detail), error_code = ifnull(error_code, ?8),
+                published = max(published, (SELECT ifnull(sum(published), 0) FROM tasks WHERE job = ?1)),
+                ended_ms = ifnull(ended_ms, ?10), expires_ms = ifnull(expires_ms, ?11),
+                revision = revision + 1, change_seq = ?12
+         WHERE seq = ?1 AND revision = ?2",
+        params![
+            job.seq,
+            job.revision,
+            job.state.as_str(),
+            job.started_ms,
+            job.open_tasks,
+            job.succeeded,
+            job.failed,
+            job.error.as_ref().map(|error| error.code),
+            job.error.as_ref().map(|error| error.detail.as_str()),
+            ended.map(Timestamp::as_millis),
+            ended.map(|ended| ended.plus_millis(tx.retention_ms).as_millis()),
+            tx.next_change()?,
+        ],
     )?;
+    if written == 0 {
+        return Err(Fault::corrupt("jobs.revision", job.seq));
+    }
     Ok(())
 }
 
@@ -49,22 +72,17 @@ pub(super) fn move_job(
     if to == job.state {
         return Ok(true);
     }
-    let moved = tx.run(
-        "UPDATE jobs SET state = ?3 WHERE seq = ?1 AND state = ?2",
-        params![job.seq, job.state.as_str(), to.as_str()],
-    )?;
-    if moved == 0 {
-        return Err(Fault::corrupt("jobs.state", job.seq));
-    }
-    recount(tx, job, to)?;
+    tx.sums().leave(job.kind, job.state);
     job.state = to;
     if to.is_terminal() {
         end(tx, job, woke)?;
+    } else {
+        tx.sums().enter(job.kind, to);
     }
     Ok(true)
 }
 
-/// P7: takes ended tasks off the job's open ones, job row first; with the last of them the job ends.
+/// P7: takes ended tasks off the job's open ones; with the last of them the job ends. The caller touches it.
 pub(super) fn tasks_ended(
     tx: &Tx<'_>,
     job: &mut JobRow,
@@ -76,19 +94,9 @@ pub(super) fn tasks_ended(
     job.open_tasks = job.open_tasks.saturating_sub(gone);
     job.succeeded += ended.succeeded;
     job.failed += ended.failed;
-    tx.run(
-        "UPDATE jobs SET open_tasks = ?2, succeeded_tasks = ?3, failed_tasks = ?4,
-                error_detail = iif(error_code IS NULL, ?6, error_detail), error_code = ifnull(error_code, ?5)
-         WHERE seq = ?1",
-        params![
-            job.seq,
-            job.open_tasks,
-            job.succeeded,
-            job.failed,
-            error.map(|error| error.code),
-            error.map(|error| error.detail.as_str()),
-        ],
-    )?;
+    if job.error.is_none() {
+        job.error = error.cloned();
+    }
     if job.open_tasks == 0 && !job.state.is_terminal() {
         let tally = TaskTally {
             succeeded: job.succeeded,
@@ -100,50 +108,11 @@ pub(super) fn tasks_ended(
     Ok(())
 }
 
-/// Brings the job's published count up to that of its tasks; never down.
-pub(super) fn count_published(tx: &Tx<'_>, job: &JobRow) -> Result<(), Fault> {
-    tx.run(
-        "UPDATE jobs SET published = max(published, (SELECT sum(published) FROM tasks WHERE job = ?1))
-         WHERE seq = ?1",
-        [job.seq],
-    )?;
-    Ok(())
-}
-
-/// Adds a new job to the count of those that have not ended.
-pub(super) fn count_new(tx: &Tx<'_>, job: &JobRow) -> Result<(), Fault> {
-    tx.run(
-        "INSERT INTO counts (kind, state, n) VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET n = n + 1",
-        params![job.kind.as_str(), job.state.as_str()],
-    )?;
-    Ok(())
-}
-
-fn recount(tx: &Tx<'_>, job: &JobRow, to: JobState) -> Result<(), Fault> {
-    tx.run(
-        "UPDATE counts SET n = n - 1 WHERE kind = ?1 AND state = ?2",
-        params![job.kind.as_str(), job.state.as_str()],
-    )?;
-    if !to.is_terminal() {
-        let moved = JobRow {
-            state: to,
-            ..job.clone()
-        };
-        count_new(tx, &moved)?;
-    }
-    Ok(())
-}
-
+/// Whoever waits for the job waits no longer, and it waits for nobody.
 fn end(tx: &Tx<'_>, job: &JobRow, woke: &mut Vec<QueueName>) -> Result<(), Fault> {
-    tx.run(
-        "UPDATE jobs SET ended_ms = ?2, expires_ms = ?3 WHERE seq = ?1",
-        params![
-            job.seq,
-            tx.wall.as_millis(),
-            tx.wall.plus_millis(tx.retention_ms).as_millis(),
-        ],
-    )?;
-    tx.run("DELETE FROM waits WHERE waiter = ?1", [job.seq])?;
+    if job.kind == JobKind::Report {
+        tx.run("DELETE FROM waits WHERE waiter = ?1", [job.seq])?;
+    }
     let waiters: Vec<i64> = tx
         .statement("DELETE FROM waits WHERE awaited = ?1 RETURNING waiter")?
         .query_map([job.seq], |row| row.get(0))?

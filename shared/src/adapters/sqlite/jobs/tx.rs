@@ -1,11 +1,12 @@
-//! What a writing operation works with: the transaction, the time at its turn, and the numbering of changes.
+//! What a writing operation works with: the transaction, the sums of its batch, and the time at its turn.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell, RefMut};
 
 use rusqlite::{CachedStatement, Connection, Params};
 
 use super::fault::Fault;
 use super::options::JobStoreOptions;
+use super::sums::Sums;
 use crate::ports::Clock;
 use crate::time::Timestamp;
 
@@ -18,11 +19,17 @@ pub(super) struct Tx<'a> {
     pub(super) retention_ms: i64,
     pub(super) tombstones_ms: i64,
     pub(super) backlog_limit: u64,
+    sums: RefCell<&'a mut Sums>,
     change: Cell<i64>,
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(connection: &'a Connection, clock: &dyn Clock, options: &JobStoreOptions) -> Self {
+    pub(super) fn new(
+        connection: &'a Connection,
+        sums: &'a mut Sums,
+        clock: &dyn Clock,
+        options: &JobStoreOptions,
+    ) -> Self {
         Self {
             connection,
             wall: clock.wall(),
@@ -31,6 +38,7 @@ impl<'a> Tx<'a> {
             retention_ms: options.retention_ms(),
             tombstones_ms: options.tombstones_ms(),
             backlog_limit: options.backlog_limit,
+            sums: RefCell::new(sums),
             change: Cell::new(0),
         }
     }
@@ -46,11 +54,14 @@ impl<'a> Tx<'a> {
 
     /// The number of the next visible change.
     pub(super) fn next_change(&self) -> Result<i64, Fault> {
-        let number = self
-            .statement("UPDATE meta SET change_seq = change_seq + 1 WHERE one = 1 RETURNING change_seq")?
-            .query_row([], |row| row.get(0))?;
+        let number = self.sums().next_change(self.connection)?;
         self.change.set(number);
         Ok(number)
+    }
+
+    /// What the batch adds up.
+    pub(super) fn sums(&self) -> RefMut<'_, &'a mut Sums> {
+        self.sums.borrow_mut()
     }
 
     /// The last change's number, 0 when nothing visible has changed.

@@ -19,14 +19,14 @@ pub trait JobQueue: Health {
     /// [`QueueError`] when nothing could be sent.
     async fn send(&self, queue: QueueName, wakeups: Vec<Wakeup>) -> Result<Vec<bool>, QueueError>;
 
-    /// Messages that wait in the queue, deliveries in flight not counted.
+    /// Messages that wait in the queue, deliveries in flight not counted. One may hold several wake-ups.
     ///
     /// # Errors
     /// [`QueueError`] when the server is away.
     async fn depth(&self, queue: QueueName) -> Result<u64, QueueError>;
 
-    /// Starts to take from the queue; at most `prefetch` deliveries are unacknowledged at a time. The consumer
-    /// outlives connections.
+    /// Starts to take from the queue; at most `prefetch` deliveries are unacknowledged at a time, or twice as many where
+    /// messages hold several. The consumer outlives connections.
     async fn consume(&self, queue: QueueName, prefetch: u16) -> Box<dyn Deliveries>;
 
     /// Rises with each connection that is made: after a reconnect, what was sent may be lost (P5).

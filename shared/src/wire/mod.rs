@@ -10,4 +10,4 @@ pub use csv::{csv, harmless, report_csv};
 pub use record::{RecordFault, UserEventRecord};
 pub use stored_event::{StoredEvent, StoredEventFault};
 pub use trace::TraceContext;
-pub use wakeup::{WAKEUP_TYPE, Wakeup, WakeupFault};
+pub use wakeup::{WAKEUP_TYPE, WAKEUPS_TYPE, Wakeup, WakeupFault, WakeupMessage};

@@ -47,8 +47,7 @@ impl Consumer {
         let current = Arc::new(AtomicU64::new(0));
         let consumer = Self {
             queue,
-            // To the server 0 means without bound.
-            prefetch: prefetch.max(1),
+            prefetch: messages(prefetch),
             deliveries,
             verdicts,
             current: Arc::clone(&current),
@@ -77,18 +76,77 @@ impl Consumer {
                     settle(verdict, session, &mut open)?;
                 },
                 recv(consumer.receiver()) -> message => {
-                    let delivery = delivered(message.map_err(|_| LinkFault::Lost)?)?;
-                    let read = Delivery {
-                        wakeup: read(&delivery),
-                        connection: session.number,
-                        tag: delivery.delivery_tag(),
-                    };
-                    open.insert(delivery.delivery_tag(), delivery);
-                    // Nobody listens any more: the verdicts end as well.
-                    let _ = self.deliveries.send(read);
+                    let message = delivered(message.map_err(|_| LinkFault::Lost)?)?;
+                    self.hand_over(message, session.number, &mut open);
                 },
             }
         }
+    }
+}
+
+impl Consumer {
+    /// A message of several wake-ups is as many deliveries.
+    fn hand_over(&self, message: amiquip::Delivery, connection: u64, open: &mut BTreeMap<u64, Open>) {
+        let wakeups = match read(&message) {
+            Ok(wakeups) => wakeups.into_iter().map(Ok).collect(),
+            Err(fault) => vec![Err(fault)],
+        };
+        let tag = message.delivery_tag();
+        let unsettled = (0..wakeups.len()).fold(0, |parts, part| parts | 1 << part);
+        open.insert(tag, Open { message, unsettled });
+        for (part, wakeup) in (0..).zip(wakeups) {
+            let delivery = Delivery {
+                wakeup,
+                connection,
+                tag: Part { message: tag, part }.to_tag(),
+            };
+            // Nobody listens any more: the verdicts end as well.
+            let _ = self.deliveries.send(delivery);
+        }
+    }
+}
+
+/// Messages at a time for so many wake-ups at a time, of which a message may hold several. To the server 0 means without
+/// bound.
+fn messages(prefetch: u16) -> u16 {
+    /// Held ones are acknowledged as soon as they are claimed: so many are enough, whatever they hold.
+    const ENOUGH: u16 = 64;
+    prefetch.min(ENOUGH.max(prefetch / 8)).max(1)
+}
+
+/// A message whose wake-ups are not all settled.
+struct Open {
+    message: amiquip::Delivery,
+    /// A bit for each wake-up.
+    unsettled: u16,
+}
+
+/// One wake-up of a message; both together are the tag of its delivery.
+struct Part {
+    message: u64,
+    part: u32,
+}
+
+impl Part {
+    const BITS: u32 = Wakeup::PER_MESSAGE.ilog2();
+
+    const fn to_tag(&self) -> u64 {
+        self.message << Self::BITS | self.part as u64
+    }
+
+    const fn of_tag(tag: u64) -> Self {
+        Self {
+            message: tag >> Self::BITS,
+            part: (tag & ((1 << Self::BITS) - 1)) as u32,
+        }
+    }
+}
+
+impl Open {
+    /// Whether it was the last one.
+    const fn settle(&mut self, part: u32) -> bool {
+        self.unsettled &= !(1 << part);
+        self.unsettled == 0
     }
 }
 
@@ -113,18 +171,21 @@ impl Duty for Consumer {
     }
 }
 
-fn settle(
-    verdict: Verdict,
-    session: &Session,
-    open: &mut BTreeMap<u64, amiquip::Delivery>,
-) -> Result<(), LinkFault> {
+fn settle(verdict: Verdict, session: &Session, open: &mut BTreeMap<u64, Open>) -> Result<(), LinkFault> {
     match verdict {
         Verdict::Acknowledge { connection, tags } if connection == session.number => {
-            acknowledge(&tags.into_iter().collect(), &session.channel, open)?;
+            let mut settled = BTreeSet::new();
+            for Part { message, part } in tags.into_iter().map(Part::of_tag) {
+                if open.get_mut(&message).is_some_and(|open| open.settle(part)) {
+                    settled.insert(message);
+                }
+            }
+            acknowledge(&settled, &session.channel, open)?;
         }
         Verdict::Reject { connection, tag } if connection == session.number => {
-            if let Some(delivery) = open.remove(&tag) {
-                delivery
+            // Of a message that can be read no part is ever rejected: it goes as a whole.
+            if let Some(open) = open.remove(&Part::of_tag(tag).message) {
+                open.message
                     .reject(&session.channel, false)
                     .map_err(LinkFault::refused("rejecting"))?;
             }
@@ -135,21 +196,23 @@ fn settle(
     Ok(())
 }
 
-/// One frame acknowledges all up to the first delivery that is to stay open: to a quorum queue each is a command that
+/// One frame acknowledges all up to the first message that is to stay open: to a quorum queue each is a command that
 /// its log has to take.
 fn acknowledge(
-    tags: &BTreeSet<u64>,
+    settled: &BTreeSet<u64>,
     channel: &Channel,
-    open: &mut BTreeMap<u64, amiquip::Delivery>,
+    open: &mut BTreeMap<u64, Open>,
 ) -> Result<(), LinkFault> {
     const DOING: &str = "acknowledging";
-    let stays = open.keys().find(|tag| !tags.contains(tag)).copied();
+    let stays = open.keys().find(|tag| !settled.contains(tag)).copied();
     let later = stays.map_or_else(BTreeMap::new, |stays| open.split_off(&stays));
     if let Some((_, last)) = std::mem::replace(open, later).pop_last() {
-        last.ack_multiple(channel).map_err(LinkFault::refused(DOING))?;
+        last.message
+            .ack_multiple(channel)
+            .map_err(LinkFault::refused(DOING))?;
     }
-    for delivery in tags.iter().filter_map(|tag| open.remove(tag)) {
-        delivery.ack(channel).map_err(LinkFault::refused(DOING))?;
+    for open in settled.iter().filter_map(|tag| open.remove(tag)) {
+        open.message.ack(channel).map_err(LinkFault::refused(DOING))?;
     }
     Ok(())
 }
@@ -167,8 +230,8 @@ fn delivered(message: ConsumerMessage) -> Result<amiquip::Delivery, LinkFault> {
     }
 }
 
-/// The wake-up, or why the message is none.
-pub(super) fn read(delivery: &amiquip::Delivery) -> Result<Wakeup, String> {
+/// The wake-ups, or why the message is none.
+pub(super) fn read(delivery: &amiquip::Delivery) -> Result<Vec<Wakeup>, String> {
     let properties = &delivery.properties;
     let traceparent = properties
         .headers()

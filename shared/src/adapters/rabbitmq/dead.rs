@@ -99,8 +99,8 @@ impl DeadQueue for RabbitDeadQueue {
                     break;
                 };
                 match sendable(&taken, topology) {
-                    Ok((queue, wakeup)) => {
-                        sender.send(&topology.queue(queue), &wakeup)?;
+                    Ok((queue, wakeups)) => {
+                        sender.send(&topology.queue(queue), &wakeups)?;
                         taken
                             .ack(&session.channel)
                             .map_err(LinkFault::refused("acknowledging"))?;
@@ -140,15 +140,15 @@ fn take(session: &Session, topology: &Topology) -> Result<Option<Delivery>, Link
     Ok(taken.map(|taken| taken.delivery))
 }
 
-/// The wake-up, and where it goes; else why it cannot be sent again.
-fn sendable(dead: &Delivery, topology: &Topology) -> Result<(QueueName, Wakeup), String> {
-    let wakeup = consume::read(dead)?;
+/// The wake-ups, and where they go; else why it cannot be sent again.
+fn sendable(dead: &Delivery, topology: &Topology) -> Result<(QueueName, Vec<Wakeup>), String> {
+    let wakeups = consume::read(dead)?;
     let origin = origin(dead);
     let queue = QueueName::ALL
         .into_iter()
         .find(|queue| origin.as_ref() == Some(&topology.queue(*queue)));
     queue
-        .map(|queue| (queue, wakeup))
+        .map(|queue| (queue, wakeups))
         .ok_or_else(|| "it does not come from a queue of this deployment".to_owned())
 }
 
@@ -169,8 +169,14 @@ impl<'a> Sender<'a> {
         })
     }
 
-    fn send(&self, queue: &str, wakeup: &Wakeup) -> Result<(), LinkFault> {
-        publish(&self.session.channel, queue, wakeup, &wakeup.task.to_string())?;
+    fn send(&self, queue: &str, wakeups: &[Wakeup]) -> Result<(), LinkFault> {
+        let message_id = wakeups.first().map(|first| first.task.to_string());
+        publish(
+            &self.session.channel,
+            queue,
+            wakeups,
+            &message_id.unwrap_or_default(),
+        )?;
         loop {
             select! {
                 recv(self.confirms) -> confirm => {

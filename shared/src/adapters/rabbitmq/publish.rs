@@ -16,7 +16,7 @@ use super::health::RabbitHealth;
 use super::topology::Topology;
 use super::tracker::Tracker;
 use crate::job::QueueName;
-use crate::wire::{WAKEUP_TYPE, Wakeup};
+use crate::wire::Wakeup;
 
 const PERSISTENT: u8 = 2;
 
@@ -90,9 +90,9 @@ impl Publisher {
         } = batch;
         let batch = tracker.open(wakeups.len(), answer, window);
         let routing_key = self.topology.queue(queue);
-        for (index, wakeup) in wakeups.iter().enumerate() {
-            let tag = tracker.next_tag(batch, index);
-            publish(channel, &routing_key, wakeup, &message_id(wakeup, tag))?;
+        for together in wakeups.chunks(per_message(wakeups.len())) {
+            let tag = tracker.next_tag(batch, together.len());
+            publish(channel, &routing_key, together, &message_id(&together[0], tag))?;
         }
         Ok(())
     }
@@ -140,31 +140,46 @@ pub(super) fn ask_for_verdicts(
     Ok((confirms, returns))
 }
 
-/// Publishes one wake-up to a queue; it comes back when there is no such queue.
+/// Wake-ups to a message when so many are sent together: a message costs RabbitMQ more than all else that is done for a
+/// small task. Few go one by one, so that several workers share them.
+const fn per_message(wakeups: usize) -> usize {
+    /// Messages that are always enough to share.
+    const SHARED: usize = 16;
+    let each = wakeups / SHARED;
+    if each > Wakeup::PER_MESSAGE {
+        Wakeup::PER_MESSAGE
+    } else if each == 0 {
+        1
+    } else {
+        each
+    }
+}
+
+/// Publishes one message to a queue; it comes back when there is no such queue.
 pub(super) fn publish(
     channel: &Channel,
     queue: &str,
-    wakeup: &Wakeup,
+    wakeups: &[Wakeup],
     message_id: &str,
 ) -> Result<(), LinkFault> {
-    let trace = AmqpValue::LongString(wakeup.trace.to_string());
+    let message = Wakeup::to_message(wakeups);
+    let trace = AmqpValue::LongString(message.traceparent);
     let properties = AmqpProperties::default()
-        .with_type_(WAKEUP_TYPE.to_owned())
+        .with_type_(message.type_name.to_owned())
         .with_content_type("application/json".to_owned())
         .with_delivery_mode(PERSISTENT)
         .with_message_id(message_id.to_owned())
         .with_headers(FieldTable::from([("traceparent".to_owned(), trace)]));
-    let body = wakeup.to_body();
     let message = Publish {
         mandatory: true,
-        ..Publish::with_properties(&body, queue, properties)
+        ..Publish::with_properties(&message.body, queue, properties)
     };
     channel
         .basic_publish("", message)
         .map_err(LinkFault::refused("publishing"))
 }
 
-/// The task for people, and the delivery tag, which a returned message does not name otherwise.
+/// The first task for people, and the delivery tag, which a returned message does not name otherwise.
 fn message_id(wakeup: &Wakeup, tag: u64) -> String {
     format!("{}#{tag}", wakeup.task)
 }

@@ -20,10 +20,10 @@ use crate::job::QueueName;
 use crate::ports::{Clock, ComponentHealth, Deliveries, Health, JobQueue, QueueError};
 use crate::wire::Wakeup;
 
-/// Unconfirmed messages at a time. Each is below 1 KiB with its frames, so a server that stops reading leaves
+/// Unconfirmed wake-ups at a time. Each is below 1 KiB with its share of frames, so a server that stops reading leaves
 /// less than half of the 16 MiB in amiquip's buffer after which a publish would block.
 const WINDOW: usize = 8 * 1024;
-/// Messages that one batch carries: others get their turn in between.
+/// Wake-ups that one batch carries: others get their turn in between.
 const CHUNK: usize = 1024;
 /// A server that has not confirmed by then is as good as away; what it has may still arrive.
 const PATIENCE: Duration = Duration::from_secs(10);

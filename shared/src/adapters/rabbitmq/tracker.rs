@@ -16,15 +16,17 @@ pub(super) struct Tracker {
     last_tag: u64,
 }
 
-#[derive(Clone, Copy)]
 struct Place {
     batch: u64,
-    index: usize,
+    /// Of the wake-ups of the batch, the message's first and their number.
+    first: usize,
+    len: usize,
     returned: bool,
 }
 
 struct Batch {
     confirmed: Vec<bool>,
+    sent: usize,
     missing: usize,
     answer: oneshot::Sender<Vec<bool>>,
     /// Frees the window when the batch is settled.
@@ -32,7 +34,7 @@ struct Batch {
 }
 
 impl Tracker {
-    /// Opens a batch of `len` messages; the answer comes when the last is settled or the tracker is dropped.
+    /// Opens a batch of `len` wake-ups; the answer comes when the last is settled or the tracker is dropped.
     pub(super) fn open(
         &mut self,
         len: usize,
@@ -43,6 +45,7 @@ impl Tracker {
         self.next_batch += 1;
         let batch = Batch {
             confirmed: vec![false; len],
+            sent: 0,
             missing: len,
             answer,
             _window: window,
@@ -51,15 +54,20 @@ impl Tracker {
         number
     }
 
-    /// The delivery tag of the next publish, which is message `index` of `batch`.
-    pub(super) fn next_tag(&mut self, batch: u64, index: usize) -> u64 {
+    /// The delivery tag of the next publish, which carries the next `len` wake-ups of `batch`.
+    pub(super) fn next_tag(&mut self, batch: u64, len: usize) -> u64 {
         self.last_tag += 1;
-        let place = Place {
-            batch,
-            index,
-            returned: false,
-        };
-        self.open.insert(self.last_tag, place);
+        // A batch that was given up has nobody left to tell.
+        if let Some(sent) = self.batches.get_mut(&batch).map(|batch| &mut batch.sent) {
+            let place = Place {
+                batch,
+                first: *sent,
+                len,
+                returned: false,
+            };
+            *sent += len;
+            self.open.insert(self.last_tag, place);
+        }
         self.last_tag
     }
 
@@ -85,7 +93,7 @@ impl Tracker {
                 .collect()
         };
         for place in settled.into_values() {
-            self.answer(place, acked && !place.returned);
+            self.answer(&place, acked && !place.returned);
         }
     }
 
@@ -98,12 +106,12 @@ impl Tracker {
         }
     }
 
-    fn answer(&mut self, place: Place, confirmed: bool) {
+    fn answer(&mut self, place: &Place, confirmed: bool) {
         let Some(batch) = self.batches.get_mut(&place.batch) else {
             return;
         };
-        batch.confirmed[place.index] = confirmed;
-        batch.missing -= 1;
+        batch.confirmed[place.first..place.first + place.len].fill(confirmed);
+        batch.missing -= place.len;
         if batch.missing == 0
             && let Some(batch) = self.batches.remove(&place.batch)
         {
@@ -135,7 +143,7 @@ mod tests {
         let window = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let batch = tracker.open(len, answer, window);
         for index in 0..len {
-            assert_eq!(tracker.next_tag(batch, index), index as u64 + 1);
+            assert_eq!(tracker.next_tag(batch, 1), index as u64 + 1);
         }
         (tracker, answered)
     }
@@ -173,9 +181,22 @@ mod tests {
         let (answer, mut answered) = oneshot::channel();
         let window = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let batch = tracker.open(1, answer, window);
-        assert_eq!(tracker.next_tag(batch, 0), 3, "tags go on with the channel");
+        assert_eq!(tracker.next_tag(batch, 1), 3, "tags go on with the channel");
         tracker.settle(Confirm::Ack(payload(3, true)));
         assert_eq!(answered.try_recv().unwrap(), [true]);
+    }
+
+    #[test]
+    fn a_message_of_several_wakeups_settles_them_all() {
+        let mut tracker = Tracker::default();
+        let (answer, mut answered) = oneshot::channel();
+        let window = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let batch = tracker.open(5, answer, window);
+        assert_eq!((tracker.next_tag(batch, 3), tracker.next_tag(batch, 2)), (1, 2));
+        tracker.settle(Confirm::Nack(payload(2, false)));
+        assert!(answered.try_recv().is_err());
+        tracker.settle(Confirm::Ack(payload(1, false)));
+        assert_eq!(answered.try_recv().unwrap(), [true, true, true, false, false]);
     }
 
     #[test]

@@ -106,6 +106,30 @@ pub(super) async fn until(queue: &RabbitQueue, what: &str, wanted: impl Fn(&Comp
 shared::job_queue_suite!(rabbit());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_together_travels_together_and_is_acknowledged_as_a_whole() {
+    let rabbit = rabbit();
+    let queue = rabbit.open().await;
+    let sent = wakeups(80);
+    send_all(&*queue, QUEUE, &sent).await;
+    let depth = within("the depth", queue.depth(QUEUE)).await;
+    assert_eq!(depth.expect("RabbitMQ answers"), 16, "five in a message");
+    let mut consumer = queue.consume(QUEUE, 500).await;
+    let mut deliveries = take(&mut *consumer, 80).await;
+    assert_eq!(delivered(&deliveries), tasks(&sent));
+    let last = deliveries.pop().expect("all were taken");
+    consumer.acknowledge(deliveries).await;
+    drop(consumer);
+    let mut later = queue.consume(QUEUE, 500).await;
+    let again = take(&mut *later, 5).await;
+    assert!(delivered(&again).is_superset(&delivered(&[last])));
+    assert_quiet(&mut *later).await;
+    later.acknowledge(again).await;
+    drop(later);
+    let mut last = queue.consume(QUEUE, 500).await;
+    assert_quiet(&mut *last).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_cannot_be_read_is_delivered_as_such_and_can_be_put_aside() {
     let rabbit = rabbit();
     let queue = rabbit.open().await;

@@ -83,7 +83,9 @@ pub(super) fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
     if let Some(kept) = keys::taken(tx, job.key.as_ref(), job.id)? {
         return Ok(Accepted::KeyKept(kept));
     }
-    let input = job.upload.map_or(*job.id.as_bytes(), |upload| *upload.0.as_bytes());
+    let input = job
+        .upload
+        .map_or(*job.id.as_bytes(), |upload| *upload.0.as_bytes());
     let room = admit(tx);
     let inserted = match &room {
         Ok(()) => insert_job(tx, job, &input)?,

@@ -98,7 +98,9 @@ fn both(tx: &Tx<'_>, job: &str, named: impl Params) -> Result<Option<(JobRow, Ta
     tx.statement(&format!(
         "SELECT {JOB}, {TASK} FROM jobs JOIN tasks ON tasks.job = jobs.seq AND tasks.no = ?2 WHERE {job}"
     ))?
-    .query_row(named, |row| Ok(job_row(row).and_then(|job| Ok((job, task_row(row)?)))))
+    .query_row(named, |row| {
+        Ok(job_row(row).and_then(|job| Ok((job, task_row(row)?))))
+    })
     .optional()?
     .transpose()
 }

@@ -58,7 +58,10 @@ impl Sums {
     fn add(&mut self, kind: JobKind, state: JobState, jobs: i64) {
         self.noted += 1;
         self.open_jobs = self.open_jobs.map(|open| open + jobs);
-        let moved = self.moved.iter_mut().find(|moved| (moved.0, moved.1) == (kind, state));
+        let moved = self
+            .moved
+            .iter_mut()
+            .find(|moved| (moved.0, moved.1) == (kind, state));
         match moved {
             Some(moved) => moved.2 += jobs,
             None => self.moved.push((kind, state, jobs)),
@@ -68,7 +71,11 @@ impl Sums {
     /// Keeps the highest offset of each partition.
     pub(super) fn keep_mark(&mut self, mark: &RecordMark) {
         self.noted += 1;
-        match self.marks.iter_mut().find(|kept| kept.partition == mark.partition) {
+        match self
+            .marks
+            .iter_mut()
+            .find(|kept| kept.partition == mark.partition)
+        {
             Some(kept) if kept.offset < mark.offset => kept.clone_from(mark),
             Some(_) => {}
             None => self.marks.push(mark.clone()),

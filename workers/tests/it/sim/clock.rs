@@ -16,6 +16,8 @@ pub(super) struct SimClock {
     started: Instant,
     booted: Mutex<(Instant, u32)>,
     jumped_ms: AtomicI64,
+    /// The latest that the wall clock said when a boot began.
+    boot_wall_ms: AtomicI64,
 }
 
 impl SimClock {
@@ -25,6 +27,7 @@ impl SimClock {
             started,
             booted: Mutex::new((started, 1)),
             jumped_ms: AtomicI64::new(0),
+            boot_wall_ms: AtomicI64::new(WALL_START_MS),
         }
     }
 
@@ -38,8 +41,15 @@ impl SimClock {
         self.jumped_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
+    /// P8: whether a boot began when the wall clock said `time` or later. It may have been put back since.
+    pub(super) fn has_booted_after(&self, time: Timestamp) -> bool {
+        self.boot_wall_ms.load(Ordering::Relaxed) >= time.as_millis()
+    }
+
     /// Another boot begins.
     pub(super) fn boot(&self) {
+        self.boot_wall_ms
+            .fetch_max(self.wall().as_millis(), Ordering::Relaxed);
         let mut booted = self.booted.lock().unwrap_or_else(PoisonError::into_inner);
         *booted = (Instant::now(), booted.1 + 1);
     }

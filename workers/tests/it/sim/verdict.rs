@@ -93,7 +93,7 @@ fn check_report(world: &World, job: &JobView, request: &ReportRequest, ends: &[P
             check_awaited(world, job.id, &request.after, &as_of);
         }
         (JobState::Cancelled, None) => {}
-        (JobState::Failed, None) if is_late(job, request) || is_lost(world, job) => {}
+        (JobState::Failed, None) if is_late(world, job, request) || is_lost(world, job) => {}
         (other, report) => world.history.violate("design 7", || {
             format!("report {} ended {other} with {report:?}: {:?}", job.id, job.error)
         }),
@@ -109,13 +109,15 @@ fn is_lost(world: &World, job: &JobView) -> bool {
     lost && world.states.has_killed(job.id)
 }
 
-fn is_late(job: &JobView, request: &ReportRequest) -> bool {
+/// P8: under another boot the wall clock says what remains of a deadline, also where it is put back later.
+fn is_late(world: &World, job: &JobView, request: &ReportRequest) -> bool {
     let late = job
         .error
         .as_ref()
         .is_some_and(|error| error.code == JobError::NOT_CAUGHT_UP);
     let deadline = job.created_at.plus_millis(i64::from(request.deadline_s) * 1000);
-    late && job.ended_at.is_some_and(|ended| ended >= deadline)
+    let ended_after = job.ended_at.is_some_and(|ended| ended >= deadline);
+    late && (ended_after || world.clock.has_booted_after(deadline))
 }
 
 /// Applied events are the distinct events of the log up to here, each once.

@@ -142,17 +142,10 @@ pub(super) fn ask_for_verdicts(
 
 /// Wake-ups to a message when so many are sent together: a message costs RabbitMQ more than all else that is done for a
 /// small task. Few go one by one, so that several workers share them.
-const fn per_message(wakeups: usize) -> usize {
+fn per_message(wakeups: usize) -> usize {
     /// Messages that are always enough to share.
     const SHARED: usize = 16;
-    let each = wakeups / SHARED;
-    if each > Wakeup::PER_MESSAGE {
-        Wakeup::PER_MESSAGE
-    } else if each == 0 {
-        1
-    } else {
-        each
-    }
+    (wakeups / SHARED).clamp(1, Wakeup::PER_MESSAGE)
 }
 
 /// Publishes one message to a queue; it comes back when there is no such queue.

@@ -18,7 +18,8 @@ use crate::job::{Backoff, QueueName};
 use crate::ports::{DispatchStore, DueTask, DueTasks, JobQueue, QueueError, StoreError};
 use crate::wire::Wakeup;
 
-/// Tasks that have been due for this long are sent by the sweeper, whoever should have sent them.
+/// Tasks that have been due for this long are sent by the sweeper, whoever should have sent them, unless somebody
+/// keeps their queue's window filled.
 pub const SWEEP_AGE: Duration = Duration::from_secs(2);
 /// How many tasks are read, sent and marked at a time.
 const BATCH: usize = 1_000;
@@ -26,6 +27,8 @@ const BATCH: usize = 1_000;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon it looks again for what is due and could not be sent: the window is full.
 const ROOM_EVERY: Duration = Duration::from_millis(50);
+/// The same for the sweeper, who stays away while another fills the window.
+const SWEEP_ROOM_EVERY: Duration = Duration::from_millis(200);
 
 /// A cheap handle by which others tell the dispatcher that there is something to send.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +75,14 @@ enum RoundError {
     Unconfirmed { unconfirmed: usize, sent: usize },
 }
 
+/// How a round ended that met no fault.
+#[derive(Clone, Copy)]
+enum Round {
+    AllSent,
+    /// Something is due, and waits for claims to make room.
+    WindowFull,
+}
+
 /// When a dispatcher looks again without being nudged.
 struct NextLook {
     pause: Duration,
@@ -102,7 +113,9 @@ impl Dispatcher {
     async fn run_queue(&self, queue: QueueName, shutdown: CancellationToken) {
         let mut connections = self.queue.connections();
         let mut failures = 0;
+        // At its start a process sends what it may have left behind; what finds no room then is the sweeper's.
         let mut own_work = true;
+        let mut nudged = false;
         let mut swept = None;
         loop {
             let round = self.round(queue, own_work, &mut connections, &mut swept);
@@ -110,12 +123,12 @@ impl Dispatcher {
                 return;
             };
             let next = match round {
-                Ok(next) => {
+                Ok(done) => {
                     if failures > 0 {
                         tracing::info!(queue = %queue, "dispatch goes on");
                     }
                     failures = 0;
-                    next
+                    self.next_look(queue, done, own_work && nudged).await
                 }
                 Err(error) => {
                     failures += 1;
@@ -136,20 +149,23 @@ impl Dispatcher {
                 biased;
                 () = shutdown.cancelled() => return,
                 // While the queue is away, more work is no reason to try it sooner.
-                () = self.handle.of(queue).notified(), if failures == 0 => true,
+                () = self.handle.of(queue).notified(), if failures == 0 => {
+                    nudged = true;
+                    true
+                }
                 () = tokio::time::sleep(next.pause) => next.ours,
             };
         }
     }
 
-    /// Sends what is due to be sent by this process; says when to look again.
+    /// Sends what is due to be sent by this process.
     async fn round(
         &self,
         queue: QueueName,
         own_work: bool,
         connections: &mut watch::Receiver<u64>,
         swept: &mut Option<Instant>,
-    ) -> Result<NextLook, RoundError> {
+    ) -> Result<Round, RoundError> {
         let mut window_full = own_work && self.send_due(queue, Duration::ZERO).await?;
         if self.handle.sweeping.load(Ordering::Relaxed) {
             if swept.is_none_or(|swept| swept.elapsed() >= LOOK_EVERY) {
@@ -158,19 +174,12 @@ impl Dispatcher {
                 connections.mark_unchanged();
                 *swept = Some(Instant::now());
             }
-            let min_age = if own_work { Duration::ZERO } else { SWEEP_AGE };
-            window_full = self.send_due(queue, min_age).await?;
+            window_full |= self.send_due(queue, SWEEP_AGE).await?;
         }
-        if window_full {
-            return Ok(NextLook {
-                pause: ROOM_EVERY,
-                ours: own_work,
-            });
-        }
-        let pause = self.pause(queue).await;
-        Ok(NextLook {
-            pause,
-            ours: pause < LOOK_EVERY,
+        Ok(if window_full {
+            Round::WindowFull
+        } else {
+            Round::AllSent
         })
     }
 
@@ -226,12 +235,21 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Until the next back-off ends, if that is sooner than the next look.
-    async fn pause(&self, queue: QueueName) -> Duration {
-        match self.store.next_due(queue).await {
-            Ok(Some(due)) => due.clamp(Duration::from_millis(1), LOOK_EVERY),
-            Ok(None) | Err(_) => LOOK_EVERY,
-        }
+    /// Soon where there is no room now, otherwise when the next back-off ends, at most in [`LOOK_EVERY`].
+    async fn next_look(&self, queue: QueueName, round: Round, ours: bool) -> NextLook {
+        let pause = match round {
+            Round::WindowFull if ours => ROOM_EVERY,
+            Round::WindowFull => SWEEP_ROOM_EVERY,
+            Round::AllSent => match self.store.next_due(queue).await {
+                Ok(Some(due)) => due.clamp(Duration::from_millis(1), LOOK_EVERY),
+                Ok(None) | Err(_) => LOOK_EVERY,
+            },
+        };
+        let ours = match round {
+            Round::WindowFull => ours,
+            Round::AllSent => pause < LOOK_EVERY,
+        };
+        NextLook { pause, ours }
     }
 }
 

@@ -23,7 +23,18 @@ pub(crate) fn target_folder() -> PathBuf {
 /// Builds `api` and `workers` and keeps copies of them, so that a later build changes nothing under a running measurement.
 pub(crate) fn build(target: &Path, ground: &Ground, log: &str) -> Programs {
     say("building the release binaries");
-    let status = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells this benchmark of its package would make build scripts that watch such variables run again, and
+    // all that depends on them with it.
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_"))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    let status = cargo
         .args(["build", "--release", "--locked", "-p", "api", "-p", "workers"])
         .args(["--manifest-path", MANIFEST])
         .arg("--target-dir")

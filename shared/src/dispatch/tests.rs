@@ -1,6 +1,7 @@
 //! Step 3 against a store and a queue that answer as a test says.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -21,14 +22,19 @@ struct Tasks {
     /// Whether the window leaves no room.
     full: AtomicBool,
     looks: watch::Sender<u32>,
+    /// Looks for whatever is due, however young.
+    own_looks: AtomicU32,
     left: watch::Sender<usize>,
 }
 
 #[async_trait]
 impl DispatchStore for Tasks {
-    async fn due(&self, queue: QueueName, limit: usize, _: Duration) -> Result<DueTasks, StoreError> {
+    async fn due(&self, queue: QueueName, limit: usize, min_age: Duration) -> Result<DueTasks, StoreError> {
         if queue != QUEUE {
             return Ok(DueTasks::default());
+        }
+        if min_age.is_zero() {
+            self.own_looks.fetch_add(1, Ordering::SeqCst);
         }
         self.looks.send_modify(|looks| *looks += 1);
         let due = self.due.lock().unwrap();
@@ -150,17 +156,18 @@ fn tasks(tasks: u32, full: bool) -> Arc<Tasks> {
         due: Mutex::new((0..tasks).map(due).collect()),
         full: AtomicBool::new(full),
         looks: watch::Sender::new(0),
+        own_looks: AtomicU32::new(0),
         left: watch::Sender::new(tasks as usize),
     })
 }
 
-fn start(due: u32, full: bool) -> (Arc<Tasks>, CancellationToken) {
+fn start(due: u32, full: bool, handle: DispatchHandle) -> (Arc<Tasks>, CancellationToken) {
     let store = tasks(due, full);
     let queue = Arc::new(Forgetful {
         connections: watch::Sender::new(1),
         remembers: AtomicBool::new(false),
     });
-    let dispatcher = Dispatcher::new(Arc::clone(&store) as _, queue, DispatchHandle::default());
+    let dispatcher = Dispatcher::new(Arc::clone(&store) as _, queue, handle);
     let shutdown = CancellationToken::new();
     tokio::spawn(dispatcher.run(shutdown.clone()));
     (store, shutdown)
@@ -168,7 +175,7 @@ fn start(due: u32, full: bool) -> (Arc<Tasks>, CancellationToken) {
 
 #[tokio::test]
 async fn what_was_not_confirmed_is_sent_again_until_it_was() {
-    let (store, shutdown) = start(2_500, false);
+    let (store, shutdown) = start(2_500, false, DispatchHandle::default());
     let mut left = store.left.subscribe();
     let none = tokio::time::timeout(BOUND, left.wait_for(|left| *left == 0)).await;
     assert_eq!(*none.unwrap().unwrap(), 0);
@@ -179,16 +186,35 @@ async fn what_was_not_confirmed_is_sent_again_until_it_was() {
 async fn p5_a_full_window_is_looked_at_calmly() {
     const LOOKS: u32 = 10;
     let started = Instant::now();
-    let (store, shutdown) = start(1, true);
+    let handle = DispatchHandle::default();
+    handle.nudge(QUEUE);
+    let (store, shutdown) = start(1, true, handle);
     let mut looks = store.looks.subscribe();
     let looked = tokio::time::timeout(BOUND, looks.wait_for(|looks| *looks > LOOKS)).await;
     assert!(*looked.unwrap().unwrap() > LOOKS);
-    assert!(started.elapsed() >= ROOM_EVERY * LOOKS, "{:?}", started.elapsed());
+    // The first is the start's, and the nudge brings the second.
+    let calm = ROOM_EVERY * (LOOKS - 1);
+    assert!(started.elapsed() >= calm, "{:?}", started.elapsed());
     // And what gets room is sent.
     store.full.store(false, Ordering::SeqCst);
     let mut left = store.left.subscribe();
     let none = tokio::time::timeout(BOUND, left.wait_for(|left| *left == 0)).await;
     assert_eq!(*none.unwrap().unwrap(), 0);
+    shutdown.cancel();
+}
+
+#[tokio::test(start_paused = true)]
+async fn p5_who_finds_a_full_window_at_its_start_leaves_the_rest_to_the_sweeper() {
+    let handle = DispatchHandle::default();
+    handle.sweep(true);
+    let (store, shutdown) = start(1, true, handle.clone());
+    let mut looks = store.looks.subscribe();
+    looks.wait_for(|looks| *looks > 10).await.unwrap();
+    assert_eq!(store.own_looks.load(Ordering::SeqCst), 1);
+    // What this process made due itself is its own to send.
+    handle.nudge(QUEUE);
+    looks.wait_for(|looks| *looks > 20).await.unwrap();
+    assert!(store.own_looks.load(Ordering::SeqCst) > 2);
     shutdown.cancel();
 }
 

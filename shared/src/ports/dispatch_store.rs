@@ -12,7 +12,9 @@ use crate::wire::TraceContext;
 #[async_trait]
 pub trait DispatchStore: Send + Sync {
     /// Up to `limit` tasks of the queue that are due and not sent, longest due first, of those that have been
-    /// due for `min_age`. Never more than the queue's window of sent and unclaimed tasks leaves room for (P5).
+    /// due for `min_age`. Never more than the queue's window of sent and unclaimed tasks leaves room for (P5), and
+    /// of what is another's to send, which is to say with a `min_age`, none while that window is more than half
+    /// full: then somebody sends, and what waits does so for room.
     ///
     /// # Errors
     /// Any fault of the store.

@@ -146,6 +146,24 @@ pub async fn p5_a_queue_has_a_window_of_its_own(store: impl Fixture) {
     );
 }
 
+/// While half of the window is out somebody sends, and nobody takes the rest from them.
+pub async fn p5_what_another_should_send_is_left_to_it_while_the_window_is_half_full(store: impl Fixture) {
+    const AGE: Duration = Duration::from_secs(2);
+    let id = accept(&store, submit(&store, WINDOW)).await.id;
+    store.clock().pass(AGE);
+    let half: Vec<_> = (0..=WINDOW / 2).map(|no| task(id, no)).collect();
+    let sent = due(&store, SUBMITS).await.into_iter().take(half.len()).collect();
+    assert_eq!(mark_sent(&store, sent).await, half.len() as u64);
+    let dispatch = store.dispatch();
+    let left = dispatch.due(SUBMITS, 10, AGE).await.expect("answers");
+    assert_eq!((left.tasks.as_slice(), left.more), (&[][..], true));
+    let own = dispatch.due(SUBMITS, 10, Duration::ZERO).await.expect("answers");
+    assert_eq!((own.tasks.len(), own.more), (10, true));
+    claim(&store, half[0]).await;
+    let swept = dispatch.due(SUBMITS, 10, AGE).await.expect("answers");
+    assert_eq!((swept.tasks, swept.more), (own.tasks, true));
+}
+
 /// The queue was found empty: what was sent more than two seconds ago is lost.
 pub async fn p5_an_empty_queue_has_its_tasks_sent_again_after_two_seconds(store: impl Fixture) {
     let id = accept(&store, submit(&store, 1)).await.id;

@@ -89,6 +89,7 @@ macro_rules! job_store_suite {
             dispatch::p6_a_late_mark_does_not_hide_a_task_that_was_queued_again,
             dispatch::p6_a_late_mark_does_not_hide_a_parked_task_or_its_waking,
             dispatch::p5_a_queue_has_a_window_of_its_own,
+            dispatch::p5_what_another_should_send_is_left_to_it_while_the_window_is_half_full,
             dispatch::p5_an_empty_queue_has_its_tasks_sent_again_after_two_seconds,
             dispatch::p5_the_resend_delay_starts_at_a_minute_and_doubles,
             dispatch::p8_a_jump_of_the_wall_clock_sends_nothing_again,

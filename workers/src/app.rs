@@ -27,10 +27,6 @@ use crate::process::{block_on, shutdown_signal, start_process, stopped_within};
 
 /// Connections that read the job store at a time, and as many the projection.
 const READERS: usize = 4;
-/// Deliveries that one process holds unacknowledged in one queue.
-const PREFETCH: u16 = 512;
-/// Attempts that one process executes at a time in one role: they wait for brokers and disks, and share their flushes.
-pub const CONCURRENCY: usize = 512;
 
 /// The part of a process that holds the counts: all that some commands need.
 pub(crate) struct Counts {
@@ -179,8 +175,8 @@ impl Host {
                 worker: worker_id(),
                 roles,
                 lease: config.workers.lease,
-                prefetch: PREFETCH,
-                concurrency: CONCURRENCY,
+                prefetch: config.workers.prefetch,
+                concurrency: config.workers.concurrency,
                 embedded: config.profile == Profile::Embedded,
                 schedule: config.mail.schedule.clone(),
                 mail: MailRules {

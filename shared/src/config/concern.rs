@@ -115,6 +115,11 @@ pub struct WorkerSettings {
     pub roles: Vec<Role>,
     /// How long a task is a worker's without a sign of life.
     pub lease: Duration,
+    /// Attempts that one process executes at a time in one role: they wait for brokers and disks, and share their
+    /// flushes.
+    pub concurrency: usize,
+    /// Wake-ups that one process holds unacknowledged in one queue.
+    pub prefetch: u16,
     /// How long a clean stop may take.
     pub shutdown_timeout: Duration,
 }
@@ -196,6 +201,8 @@ impl Config {
                 listen: from.optional("workers_listen", address),
                 roles: from.take("role", Vec::new(), roles),
                 lease: from.duration("lease", SECOND..=3600 * SECOND),
+                concurrency: from.number("concurrency", 1..=10_000),
+                prefetch: from.number("prefetch", 1..=10_000),
                 shutdown_timeout: from.duration("shutdown_timeout", SECOND..=3600 * SECOND),
             },
             mail: MailSettings::take(&mut from),

@@ -109,6 +109,16 @@ pub const KEYS: &[Key] = &[
         "15s",
         "how long a task is a worker's without a sign of life",
     ),
+    key(
+        "concurrency",
+        "512",
+        "attempts that a workers process executes at a time in one role",
+    ),
+    key(
+        "prefetch",
+        "512",
+        "wake-ups that it holds unacknowledged in one queue, at most as many as it executes",
+    ),
     key("shutdown_timeout", "20s", "how long a clean stop may take"),
     secret(
         "mail_url",

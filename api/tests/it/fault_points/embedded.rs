@@ -4,8 +4,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use serde_json::json;
+use shared::config::Key;
 use shared::faults::points;
-use workers::app::CONCURRENCY;
 
 use super::drive::{Client, broken_off_import};
 use super::recovery::assert_whole;
@@ -135,7 +135,7 @@ fn die_at(point: &str, way: Way) {
         Way::FullHands => {
             let census = armed(data.path(), &slow_log(point)).expect("nothing was sent yet");
             // It may die before the last one is sent; the first that is not answered is sent again.
-            let _unanswered = (0..=CONCURRENCY).find(|_| client.samples(&census, 1).is_none());
+            let _unanswered = (0..=hands()).find(|_| client.samples(&census, 1).is_none());
             census.killed_itself();
         }
         Way::Deadline => {
@@ -177,6 +177,12 @@ fn die_at(point: &str, way: Way) {
     }
     let census = Census::start(flags(data.path()));
     assert_whole(&census, &mut client, || Log::of_sqlite(data.path()));
+}
+
+/// Attempts that the process executes at a time.
+fn hands() -> usize {
+    let concurrency = Key::by_name("concurrency").expect("it is a key");
+    concurrency.default.parse().expect("it is a number")
 }
 
 /// A short lease makes heartbeats frequent.

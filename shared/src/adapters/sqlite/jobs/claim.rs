@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::rows::{self, JobRow, TaskRow};
+use super::rows::{self, JobRow, TaskRow, WorkRow};
 use super::tx::Tx;
 use super::{staging, transition};
 use crate::chance;
@@ -25,12 +25,12 @@ pub(super) fn claim(tx: &Tx<'_>, tasks: &[TaskRef], worker: &WorkerId) -> Result
     let mut claimed = Vec::with_capacity(tasks.len());
     let mut moved = BTreeMap::<_, JobRow>::new();
     for named in tasks {
-        let Some((job, task)) = rows::job_and_task(tx, *named)? else {
+        let Some((job, task, work)) = rows::job_task_and_work(tx, *named)? else {
             continue;
         };
         // Another of its tasks may have moved it already.
         let mut job = moved.get(&job.seq).cloned().unwrap_or(job);
-        if let Some(one) = claim_one(tx, *named, &mut job, &task, worker)? {
+        if let Some(one) = claim_one(tx, *named, &mut job, &task, work, worker)? {
             claimed.push(one);
             moved.insert(job.seq, job);
         }
@@ -46,6 +46,7 @@ fn claim_one(
     named: TaskRef,
     job: &mut JobRow,
     task: &TaskRow,
+    work: WorkRow,
     worker: &WorkerId,
 ) -> Result<Option<Claimed>, Fault> {
     let Some(to) = TaskTransition::Claim.apply(task.state, job.state) else {
@@ -76,9 +77,11 @@ fn claim_one(
         return Ok(None);
     }
     begin_attempt(tx, job, task, worker)?;
+    // What earlier attempts published was counted when they ended.
+    job.publishes = false;
     job.started_ms = job.started_ms.or(Some(tx.wall.as_millis()));
     transition::move_job(tx, job, JobTransition::Start, &mut Vec::new())?;
-    claimed(tx, job, task, lease).map(Some)
+    claimed(tx, task, work, lease).map(Some)
 }
 
 fn begin_attempt(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, worker: &WorkerId) -> Result<(), Fault> {
@@ -104,37 +107,27 @@ fn begin_attempt(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, worker: &WorkerId) -
     Ok(())
 }
 
-fn claimed(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, lease: Lease) -> Result<Claimed, Fault> {
-    let mut statement = tx.statement(
-        "SELECT jobs.request, jobs.root, jobs.created_ms, jobs.input, jobs.trace,
-                tasks.events, tasks.published, tasks.parked
-         FROM jobs JOIN tasks ON tasks.job = jobs.seq WHERE jobs.seq = ?1 AND tasks.no = ?2",
-    )?;
-    let mut found = statement.query(params![job.seq, task.no])?;
-    let row = found
-        .next()?
-        .ok_or_else(|| Fault::corrupt("tasks.job", job.seq))?;
-    let request: JobRequest = rows::json("jobs.request", rows::text(row, 0)?)?;
-    let input: [u8; 16] = row.get(3)?;
-    let parked: Option<String> = row.get(7)?;
+fn claimed(tx: &Tx<'_>, task: &TaskRow, work: WorkRow, lease: Lease) -> Result<Claimed, Fault> {
+    let request: JobRequest = rows::json("jobs.request", &work.request)?;
     let first_chunk = match &request {
-        JobRequest::Submit(_) => staging::chunk(tx.connection, &input, task.no, 0, AT_HAND_BYTES)?,
+        JobRequest::Submit(_) => staging::chunk(tx.connection, &work.input, task.no, 0, AT_HAND_BYTES)?,
         JobRequest::Report(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
     };
+    let parked = work.parked.as_deref();
     Ok(Claimed {
         lease,
         attempt: task.attempts + 1,
         deaths: task.deaths,
         request,
-        root: JobId(Uuid::from_bytes(row.get(1)?)),
-        created_at: Timestamp::from_millis(row.get(2)?),
-        events: rows::count(row.get(5)?),
-        published: rows::count(row.get(6)?),
+        root: JobId(Uuid::from_bytes(work.root)),
+        created_at: Timestamp::from_millis(work.created_ms),
+        events: work.events,
+        published: work.published,
         first_chunk,
         parked: parked
-            .map(|parked| rows::json("tasks.parked", &parked))
+            .map(|parked| rows::json("tasks.parked", parked))
             .transpose()?,
-        trace: rows::trace(rows::text(row, 4)?),
+        trace: work.trace,
     })
 }
 

@@ -19,6 +19,8 @@ pub(super) struct JobRow {
     pub(super) succeeded: u32,
     pub(super) failed: u32,
     pub(super) rejects: bool,
+    /// Whether its tasks may have published more than it shows.
+    pub(super) publishes: bool,
     /// The first error of a task that has ended since the row was read.
     pub(super) error: Option<JobError>,
 }
@@ -37,11 +39,28 @@ pub(super) struct TaskRow {
     pub(super) alone: bool,
 }
 
+/// What an attempt needs to know beside its job and its task.
+#[derive(Clone, Debug)]
+pub(super) struct WorkRow {
+    pub(super) request: String,
+    pub(super) root: [u8; 16],
+    pub(super) created_ms: i64,
+    /// Who owns the chunks of its input.
+    pub(super) input: [u8; 16],
+    pub(super) trace: TraceContext,
+    pub(super) events: u64,
+    pub(super) published: u64,
+    pub(super) parked: Option<String>,
+}
+
 const JOB: &str = "jobs.seq, jobs.kind, jobs.state, jobs.revision, jobs.started_ms, jobs.open_tasks, \
      jobs.succeeded_tasks, jobs.failed_tasks, jobs.rejected";
 /// They stand behind those of the job.
 const TASK: &str = "tasks.no, tasks.queue, tasks.state, tasks.token, tasks.nonce, tasks.attempts, tasks.failures, \
      tasks.deaths, tasks.alone";
+/// They stand behind those of the task.
+const WORK: &str = "jobs.request, jobs.root, jobs.created_ms, jobs.input, jobs.trace, tasks.events, \
+     tasks.published, tasks.parked";
 
 pub(super) fn job_by_id(tx: &Tx<'_>, id: JobId) -> Result<Option<JobRow>, Fault> {
     tx.statement(&format!("SELECT {JOB} FROM jobs WHERE id = ?1"))?
@@ -66,6 +85,7 @@ fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
         succeeded: row.get(6)?,
         failed: row.get(7)?,
         rejects: row.get::<_, i64>(8)? > 0,
+        publishes: true,
         error: None,
     })
 }
@@ -84,6 +104,19 @@ fn task_row(row: &Row<'_>) -> Result<TaskRow, Fault> {
     })
 }
 
+fn work_row(row: &Row<'_>) -> Result<WorkRow, Fault> {
+    Ok(WorkRow {
+        request: text(row, 18)?.to_owned(),
+        root: row.get(19)?,
+        created_ms: row.get(20)?,
+        input: row.get(21)?,
+        trace: trace(text(row, 22)?),
+        events: count(row.get(23)?),
+        published: count(row.get(24)?),
+        parked: row.get(25)?,
+    })
+}
+
 pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Fault> {
     let text = row.get_ref(column)?.as_str();
     text.map_err(|fault| Fault::corrupt("a name", fault))
@@ -92,6 +125,21 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Fault
 /// A task with its job.
 pub(super) fn job_and_task(tx: &Tx<'_>, named: TaskRef) -> Result<Option<(JobRow, TaskRow)>, Fault> {
     both(tx, "jobs.id = ?1", params![named.job.as_bytes(), named.task])
+}
+
+/// A task with its job, and what an attempt at it needs.
+pub(super) fn job_task_and_work(
+    tx: &Tx<'_>,
+    named: TaskRef,
+) -> Result<Option<(JobRow, TaskRow, WorkRow)>, Fault> {
+    tx.statement(&format!(
+        "SELECT {JOB}, {TASK}, {WORK} FROM jobs JOIN tasks ON tasks.job = jobs.seq AND tasks.no = ?2 WHERE jobs.id = ?1"
+    ))?
+    .query_row(params![named.job.as_bytes(), named.task], |row| {
+        Ok(job_row(row).and_then(|job| Ok((job, task_row(row)?, work_row(row)?))))
+    })
+    .optional()?
+    .transpose()
 }
 
 fn both(tx: &Tx<'_>, job: &str, named: impl Params) -> Result<Option<(JobRow, TaskRow)>, Fault> {

@@ -34,7 +34,8 @@ pub(super) fn touch(tx: &Tx<'_>, job: &JobRow) -> Result<(), Fault> {
     let written = tx.run(
         "UPDATE jobs SET state = ?3, started_ms = ?4, open_tasks = ?5, succeeded_tasks = ?6, failed_tasks = ?7,
                 error_detail = iif(error_code IS NULL, ?9, error_detail), error_code = ifnull(error_code, ?8),
-                published = max(published, (SELECT ifnull(sum(published), 0) FROM tasks WHERE job = ?1)),
+                published = iif(?13, max(published, (SELECT ifnull(sum(published), 0) FROM tasks WHERE job = ?1)),
+                                published),
                 ended_ms = ifnull(ended_ms, ?10), expires_ms = ifnull(expires_ms, ?11),
                 revision = revision + 1, change_seq = ?12
          WHERE seq = ?1 AND revision = ?2",
@@ -51,6 +52,7 @@ pub(super) fn touch(tx: &Tx<'_>, job: &JobRow) -> Result<(), Fault> {
             ended.map(Timestamp::as_millis),
             ended.map(|ended| ended.plus_millis(tx.retention_ms).as_millis()),
             tx.next_change()?,
+            job.publishes,
         ],
     )?;
     if written == 0 {
@@ -113,10 +115,14 @@ fn end(tx: &Tx<'_>, job: &JobRow, woke: &mut Vec<QueueName>) -> Result<(), Fault
     if job.kind == JobKind::Report {
         tx.run("DELETE FROM waits WHERE waiter = ?1", [job.seq])?;
     }
+    // Hardly any job is waited for, and a look costs less than a deletion of nothing.
     let waiters: Vec<i64> = tx
-        .statement("DELETE FROM waits WHERE awaited = ?1 RETURNING waiter")?
+        .statement("SELECT waiter FROM waits WHERE awaited = ?1")?
         .query_map([job.seq], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
+    if !waiters.is_empty() {
+        tx.run("DELETE FROM waits WHERE awaited = ?1", [job.seq])?;
+    }
     for waiter in waiters {
         if !waits(tx, waiter)? {
             wake_parked(tx, waiter, woke)?;

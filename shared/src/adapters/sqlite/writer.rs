@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::batch::{self, Request, Ticket};
+use super::checkpoint::Checkpointer;
 use super::lanes::Lanes;
 #[cfg(feature = "testing")]
 use super::memory::MemoryFile;
@@ -166,6 +167,15 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
+    /// The system gave no thread.
+    #[error("there is no thread to write {} with", path.display())]
+    Thread {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// SQLite refused.
     #[error("{} cannot be opened", path.display())]
     Sqlite {
@@ -192,14 +202,17 @@ impl<N: Notes> Writer<N> {
         })?;
         let connection = open_file(path, schema, &turnstile)?;
         let lanes = Arc::new(Lanes::new(WAITING_MAX));
-        let thread = batch::Thread::new(path.to_owned(), connection, turnstile, Arc::clone(&lanes));
+        let no_thread = |source| OpenError::Thread {
+            path: path.to_owned(),
+            source,
+        };
+        let checkpointer = Checkpointer::start(path, schema.name).map_err(no_thread)?;
+        let (path_of_file, waiting) = (path.to_owned(), Arc::clone(&lanes));
+        let thread = batch::Thread::new(path_of_file, checkpointer, connection, turnstile, waiting);
         thread::Builder::new()
             .name(format!("write-{}", schema.name))
             .spawn(move || thread.run())
-            .map_err(|source| OpenError::Lock {
-                path: path.to_owned(),
-                source,
-            })?;
+            .map_err(no_thread)?;
         Ok(Self {
             way: Way::Thread(Arc::new(Shared {
                 path: path.to_owned(),

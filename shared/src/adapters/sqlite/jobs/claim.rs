@@ -30,7 +30,7 @@ pub(super) fn claim(tx: &Tx<'_>, tasks: &[TaskRef], worker: &WorkerId) -> Result
         };
         // Another of its tasks may have moved it already.
         let mut job = moved.get(&job.seq).cloned().unwrap_or(job);
-        if let Some(one) = claim_one(tx, *named, &mut job, &task, work, worker)? {
+        if let Some(one) = claim_one(tx, *named, &mut job, &task, &work, worker)? {
             claimed.push(one);
             moved.insert(job.seq, job);
         }
@@ -46,7 +46,7 @@ fn claim_one(
     named: TaskRef,
     job: &mut JobRow,
     task: &TaskRow,
-    work: WorkRow,
+    work: &WorkRow,
     worker: &WorkerId,
 ) -> Result<Option<Claimed>, Fault> {
     let Some(to) = TaskTransition::Claim.apply(task.state, job.state) else {
@@ -107,7 +107,7 @@ fn begin_attempt(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, worker: &WorkerId) -
     Ok(())
 }
 
-fn claimed(tx: &Tx<'_>, task: &TaskRow, work: WorkRow, lease: Lease) -> Result<Claimed, Fault> {
+fn claimed(tx: &Tx<'_>, task: &TaskRow, work: &WorkRow, lease: Lease) -> Result<Claimed, Fault> {
     let request: JobRequest = rows::json("jobs.request", &work.request)?;
     let first_chunk = match &request {
         JobRequest::Submit(_) => staging::chunk(tx.connection, &work.input, task.no, 0, AT_HAND_BYTES)?,

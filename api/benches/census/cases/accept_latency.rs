@@ -1,7 +1,8 @@
 //! Latency of a durable accept when submits come 200 times a second whatever happens, beside a single flush of the
-//! same disk at the same pace.
+//! same disk at the same pace, and beside arithmetic at that pace, which shows what the machine itself adds to a tail.
 
 use super::deployment::Deployment;
+use crate::limits::arithmetic::arithmetic_at_rate;
 use crate::limits::flush::flush_at_rate;
 use crate::load::submit_at_rate;
 use crate::measure::{Latencies, Percentiles, Samples};
@@ -15,13 +16,15 @@ const RATE: u32 = 200;
 
 pub(super) async fn run(plan: &Plan) -> Vec<Row> {
     let requests = plan.pick(4_000, 600);
-    let (mut flushes, mut alone, mut embedded) = (
+    let (mut flushes, mut arithmetic, mut alone, mut embedded) = (
+        Percentiles::default(),
         Percentiles::default(),
         Percentiles::default(),
         Percentiles::default(),
     );
     for _ in plan.repetitions() {
         flushes.push("flush", &flush_at_rate(&plan.ground, RATE, requests));
+        arithmetic.push("arithmetic", &arithmetic_at_rate(RATE, requests));
         let deployment = Deployment::brokers_away(plan);
         alone.push("accept", &latencies(&deployment.api, requests).await);
         drop(deployment);
@@ -36,7 +39,16 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         embedded.p99,
         Some(Goal::MostOfLimit(2.0)),
     );
-    tail.into_iter().chain(middle).collect()
+    let steadiness = Row {
+        what: format!("arithmetic of 0.3 ms at {RATE}/s, p99: how steady the processor is"),
+        unit: "ms",
+        figure: arithmetic.p99,
+        limit: None,
+        goal: None,
+        spent: Spent::default(),
+        durability: "nothing",
+    };
+    tail.into_iter().chain(middle).chain([steadiness]).collect()
 }
 
 async fn latencies(api: &Server, requests: u64) -> Latencies {

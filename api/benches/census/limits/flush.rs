@@ -5,11 +5,12 @@ use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use crate::ground::Ground;
+use crate::limits::pace::at_rate;
 use crate::measure::Latencies;
 
 /// What a commit of a small transaction writes to a WAL: some pages, each with its head.
 const COMMIT_BYTES: usize = 4 * (4_096 + 24);
-/// Commits after which the writer of a WAL begins at its start again: Census checkpoints after 4,000 pages.
+/// Commits after which the writer of a WAL begins at its start again: that of Census after about 4,000 pages.
 const COMMITS: u64 = 1_000;
 
 /// Writes and flushes as the writer of a WAL does, `rate` times a second; each is timed from its write to the end of
@@ -21,19 +22,7 @@ pub(crate) fn flush_at_rate(ground: &Ground, rate: u32, flushes: u64) -> Latenci
     for n in 0..COMMITS {
         commit(&file, n);
     }
-    let every = Duration::from_secs(1) / rate;
-    let mut next = Instant::now();
-    (0..flushes)
-        .map(|n| {
-            next += every;
-            while let Some(rest) = next.checked_duration_since(Instant::now())
-                && !rest.is_zero()
-            {
-                std::thread::park_timeout(rest);
-            }
-            commit(&file, n)
-        })
-        .collect()
+    at_rate(rate, flushes, |n| commit(&file, n))
 }
 
 fn commit(file: &File, n: u64) -> Duration {

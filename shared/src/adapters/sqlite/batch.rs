@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::checkpoint::{self, Checkpointer};
 use super::lanes::Lanes;
 use super::notes::Notes;
 use super::turnstile::Turnstile;
@@ -20,6 +19,8 @@ use crate::mutant::{self, Mutant};
 
 /// Callers in one transaction: enough to share a flush among all that wait, few enough to keep the turn short.
 const BATCH_MAX: usize = 1_000;
+/// Pages in the WAL after which a commit also checkpoints: 16 MiB.
+const CHECKPOINT_PAGES: u32 = 4_000;
 /// The WAL file is cut to this many bytes when a checkpoint has emptied it.
 const WAL_KEPT_BYTES: u32 = 64 * 1024 * 1024;
 /// How long a failed file is left alone before it is opened again.
@@ -33,7 +34,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    checkpoint::watch(&connection);
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(connection)
@@ -42,8 +43,6 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 /// The thread's own state.
 pub(super) struct Thread<N> {
     path: PathBuf,
-    // Ends before the connection, whose end is to be the last of this file's writers.
-    checkpointer: Checkpointer,
     connection: Option<Connection>,
     flushing: bool,
     turnstile: Turnstile,
@@ -53,14 +52,12 @@ pub(super) struct Thread<N> {
 impl<N: Notes> Thread<N> {
     pub(super) fn new(
         path: PathBuf,
-        checkpointer: Checkpointer,
         connection: Connection,
         turnstile: Turnstile,
         lanes: Arc<Lanes<N>>,
     ) -> Self {
         Self {
             path,
-            checkpointer,
             connection: Some(connection),
             flushing: true,
             turnstile,
@@ -93,17 +90,8 @@ impl<N: Notes> Thread<N> {
                 .collect();
             let connection = &mut self.connection;
             let answers = commit(&self.path, connection, &mut self.flushing, batch);
-            if self.checkpointer.committed() {
-                // Nobody waits for it but who writes next; and nobody writes beside it.
-                answers();
-                if let Some(connection) = &self.connection {
-                    self.checkpointer.finish(connection);
-                }
-                drop(turn);
-            } else {
-                drop(turn);
-                answers();
-            }
+            drop(turn);
+            answers();
         }
     }
 }

@@ -1,7 +1,6 @@
 //! SQLite: the job store, the projection, and the event log of the profile `embedded`.
 
 mod batch;
-mod checkpoint;
 pub mod jobs;
 mod lanes;
 pub mod log;

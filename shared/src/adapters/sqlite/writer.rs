@@ -16,7 +16,6 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::batch::{self, Request, Ticket};
-use super::checkpoint::Checkpointer;
 use super::lanes::Lanes;
 #[cfg(feature = "testing")]
 use super::memory::MemoryFile;
@@ -167,15 +166,6 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
-    /// The system gave no thread.
-    #[error("there is no thread to write {} with", path.display())]
-    Thread {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
     /// SQLite refused.
     #[error("{} cannot be opened", path.display())]
     Sqlite {
@@ -202,17 +192,14 @@ impl<N: Notes> Writer<N> {
         })?;
         let connection = open_file(path, schema, &turnstile)?;
         let lanes = Arc::new(Lanes::new(WAITING_MAX));
-        let no_thread = |source| OpenError::Thread {
-            path: path.to_owned(),
-            source,
-        };
-        let checkpointer = Checkpointer::start(path, schema.name).map_err(no_thread)?;
-        let (path_of_file, waiting) = (path.to_owned(), Arc::clone(&lanes));
-        let thread = batch::Thread::new(path_of_file, checkpointer, connection, turnstile, waiting);
+        let thread = batch::Thread::new(path.to_owned(), connection, turnstile, Arc::clone(&lanes));
         thread::Builder::new()
             .name(format!("write-{}", schema.name))
             .spawn(move || thread.run())
-            .map_err(no_thread)?;
+            .map_err(|source| OpenError::Lock {
+                path: path.to_owned(),
+                source,
+            })?;
         Ok(Self {
             way: Way::Thread(Arc::new(Shared {
                 path: path.to_owned(),

@@ -128,6 +128,9 @@ impl Dispatcher {
                         tracing::info!(queue = %queue, "dispatch goes on");
                     }
                     failures = 0;
+                    if matches!(done, Round::AllSent) {
+                        nudged = false;
+                    }
                     self.next_look(queue, done, own_work && nudged).await
                 }
                 Err(error) => {

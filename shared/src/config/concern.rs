@@ -118,7 +118,8 @@ pub struct WorkerSettings {
     /// Attempts that one process executes at a time in one role: they wait for brokers and disks, and share their
     /// flushes.
     pub concurrency: usize,
-    /// Wake-ups that one process holds unacknowledged in one queue.
+    /// Wake-ups that one process asks for ahead in one queue: as many messages up to 64, then an eighth of it, each
+    /// with up to 16 wake-ups.
     pub prefetch: u16,
     /// How long a clean stop may take.
     pub shutdown_timeout: Duration,

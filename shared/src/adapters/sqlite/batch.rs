@@ -207,7 +207,8 @@ fn begin(connection: &Connection, flush: bool, flushing: &mut bool) -> rusqlite:
 }
 
 /// P2: a bad caller fails alone. A savepoint for each costs a third of the batch, and hardly any is ever needed: who
-/// refuses has mostly written nothing. So all run without; if one leaves something behind, all begin anew with them.
+/// refuses has mostly written nothing. So all run without; if one leaves something behind, all begin anew with them. What
+/// SQLite counts as left behind are rows: who makes or drops tables writes a row first.
 fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) -> rusqlite::Result<()> {
     let mut notes = N::default();
     for work in batch.iter_mut() {

@@ -37,9 +37,6 @@ pub(super) fn lapse(
             lapse_one(tx, &mut job, &task, died, &mut rescued)?;
         }
     }
-    if let Some(presence) = presence {
-        forget_the_dead(tx, presence)?;
-    }
     Ok(rescued)
 }
 
@@ -115,21 +112,14 @@ fn count_death(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, died: bool) -> Result<
     Ok(deaths)
 }
 
-/// Files of vanished processes are kept as long as a lease of theirs has not lapsed.
-fn forget_the_dead(tx: &Tx<'_>, presence: &Presence) -> Result<(), Fault> {
-    let holders: Vec<String> = tx
+/// Who holds a lease: their traces are needed when it lapses.
+pub(super) fn holders(tx: &Tx<'_>) -> Result<Vec<String>, Fault> {
+    Ok(tx
         .statement(
             "SELECT DISTINCT attempts.worker FROM tasks JOIN attempts
                ON attempts.job = tasks.job AND attempts.task = tasks.no AND attempts.n = tasks.attempts
              WHERE tasks.state = 'leased'",
         )?
         .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    if let Err(fault) = presence.forget(&holders) {
-        tracing::warn!(
-            error = &fault as &dyn std::error::Error,
-            "the traces of vanished processes could not be removed"
-        );
-    }
-    Ok(())
+        .collect::<Result<_, _>>()?)
 }

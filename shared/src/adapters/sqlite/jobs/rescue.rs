@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::fault::Fault;
 use super::options::millis;
+use super::presence::Presence;
 use super::tx::Tx;
 use super::{JobStore, lapse, parked};
 use crate::adapters::sqlite::Write;
@@ -50,18 +51,24 @@ impl RescueStore for JobStore {
             return Ok(Rescued::default());
         }
         let presence = Arc::clone(self.presence());
-        self.write(Write::flushed("rescue_lapsed"), move |tx| {
+        let rescue = self.write(Write::flushed("rescue_lapsed"), move |tx| {
             // P9: who waited that long for the lock is not alone; the holders' heartbeats may wait too.
             if tx.boot_ms - asked_boot_ms > tx.lease_ms / 3 {
                 tracing::warn!(
                     waited_ms = tx.boot_ms - asked_boot_ms,
                     "no lease is taken away: the lock took too long"
                 );
-                return Ok(Rescued::default());
+                return Ok((Rescued::default(), None));
             }
-            lapse::lapse(tx, tx.boot_ms, limit, Some(&presence))
-        })
-        .await
+            let rescued = lapse::lapse(tx, tx.boot_ms, limit, Some(&presence))?;
+            Ok((rescued, Some(lapse::holders(tx)?)))
+        });
+        let (rescued, holders) = rescue.await?;
+        // P13: only now. A death that was not written has to be seen again.
+        if let Some(holders) = holders {
+            forget_the_dead(self.presence(), &holders);
+        }
+        Ok(rescued)
     }
 
     async fn void_leases(&self) -> Result<Rescued, StoreError> {
@@ -99,6 +106,16 @@ impl RescueStore for JobStore {
             return Ok(Rescued::default());
         }
         self.write(Write::flushed("expire_reports"), parked::expire).await
+    }
+}
+
+/// Files of vanished processes are kept as long as a lease of theirs has not lapsed.
+fn forget_the_dead(presence: &Presence, holders: &[String]) {
+    if let Err(fault) = presence.forget(holders) {
+        tracing::warn!(
+            error = &fault as &dyn std::error::Error,
+            "the traces of vanished processes could not be removed"
+        );
     }
 }
 

@@ -88,14 +88,15 @@ pub(super) fn flip(file: &Connection, lost: &[i32]) -> rusqlite::Result<bool> {
     if behind {
         return Ok(false);
     }
+    // First what counts as a change: a writer does not see that a caller who failed has changed tables only.
+    file.execute_batch(
+        "UPDATE generations SET present = present + 1; DELETE FROM stops WHERE who = 'projector'",
+    )?;
     for table in TABLES {
         file.execute_batch(&format!(
             "DROP TABLE {table}; ALTER TABLE next_{table} RENAME TO {table}"
         ))?;
     }
-    file.execute_batch(
-        "UPDATE generations SET present = present + 1; DELETE FROM stops WHERE who = 'projector'",
-    )?;
     Ok(true)
 }
 

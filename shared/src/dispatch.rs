@@ -240,19 +240,18 @@ impl Dispatcher {
 
     /// Soon where there is no room now, otherwise when the next back-off ends, at most in [`LOOK_EVERY`].
     async fn next_look(&self, queue: QueueName, round: Round, ours: bool) -> NextLook {
-        let pause = match round {
-            Round::WindowFull if ours => ROOM_EVERY,
-            Round::WindowFull => SWEEP_ROOM_EVERY,
-            Round::AllSent => match self.store.next_due(queue).await {
-                Ok(Some(due)) => due.clamp(Duration::from_millis(1), LOOK_EVERY),
-                Ok(None) | Err(_) => LOOK_EVERY,
-            },
+        if matches!(round, Round::WindowFull) {
+            let pause = if ours { ROOM_EVERY } else { SWEEP_ROOM_EVERY };
+            return NextLook { pause, ours };
+        }
+        let pause = match self.store.next_due(queue).await {
+            Ok(Some(due)) => due.clamp(Duration::from_millis(1), LOOK_EVERY),
+            Ok(None) | Err(_) => LOOK_EVERY,
         };
-        let ours = match round {
-            Round::WindowFull => ours,
-            Round::AllSent => pause < LOOK_EVERY,
-        };
-        NextLook { pause, ours }
+        NextLook {
+            pause,
+            ours: pause < LOOK_EVERY,
+        }
     }
 }
 

@@ -117,7 +117,7 @@ pub const KEYS: &[Key] = &[
     key(
         "prefetch",
         "512",
-        "wake-ups that it asks for ahead in one queue; up to 16 share a message, so it may hold 1024 all the same",
+        "wake-ups that it asks for ahead in one queue; up to 16 share a message and come together",
     ),
     key("shutdown_timeout", "20s", "how long a clean stop may take"),
     secret(

@@ -177,7 +177,10 @@ impl Dispatcher {
                 connections.mark_unchanged();
                 *swept = Some(Instant::now());
             }
-            window_full |= self.send_due(queue, SWEEP_AGE).await?;
+            // Whatever is due for that long is among one's own work.
+            if !own_work {
+                window_full = self.send_due(queue, SWEEP_AGE).await?;
+            }
         }
         Ok(if window_full {
             Round::WindowFull

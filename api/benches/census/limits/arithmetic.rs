@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::limits::pace::at_rate;
 use crate::measure::Latencies;
 
-/// About what an accept costs the processor, client and server together.
+/// About a third of what an accept takes at that pace.
 const WORK: Duration = Duration::from_micros(300);
 
 /// Does the same arithmetic `rate` times a second, without disk, network or a second thread; each is timed.

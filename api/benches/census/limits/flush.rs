@@ -10,7 +10,7 @@ use crate::measure::Latencies;
 
 /// What a commit of a small transaction writes to a WAL: some pages, each with its head.
 const COMMIT_BYTES: usize = 4 * (4_096 + 24);
-/// Commits after which the writer of a WAL begins at its start again: that of Census after about 4,000 pages.
+/// Commits after which the writer of a WAL begins at its start again: Census checkpoints after 4,000 pages.
 const COMMITS: u64 = 1_000;
 
 /// Writes and flushes as the writer of a WAL does, `rate` times a second; each is timed from its write to the end of

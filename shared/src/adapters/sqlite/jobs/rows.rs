@@ -124,7 +124,9 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Fault
 
 /// A task with its job.
 pub(super) fn job_and_task(tx: &Tx<'_>, named: TaskRef) -> Result<Option<(JobRow, TaskRow)>, Fault> {
-    both(tx, "jobs.id = ?1", params![named.job.as_bytes(), named.task])
+    joined(tx, TASK, "id", params![named.job.as_bytes(), named.task], |row| {
+        Ok((job_row(row)?, task_row(row)?))
+    })
 }
 
 /// A task with its job, and what an attempt at it needs.
@@ -132,23 +134,28 @@ pub(super) fn job_task_and_work(
     tx: &Tx<'_>,
     named: TaskRef,
 ) -> Result<Option<(JobRow, TaskRow, WorkRow)>, Fault> {
-    tx.statement(&format!(
-        "SELECT {JOB}, {TASK}, {WORK} FROM jobs JOIN tasks ON tasks.job = jobs.seq AND tasks.no = ?2 WHERE jobs.id = ?1"
-    ))?
-    .query_row(params![named.job.as_bytes(), named.task], |row| {
-        Ok(job_row(row).and_then(|job| Ok((job, task_row(row)?, work_row(row)?))))
-    })
-    .optional()?
-    .transpose()
+    let columns = format!("{TASK}, {WORK}");
+    joined(
+        tx,
+        &columns,
+        "id",
+        params![named.job.as_bytes(), named.task],
+        |row| Ok((job_row(row)?, task_row(row)?, work_row(row)?)),
+    )
 }
 
-fn both(tx: &Tx<'_>, job: &str, named: impl Params) -> Result<Option<(JobRow, TaskRow)>, Fault> {
+/// Reads columns of a task, behind those of its job, which is named by its column `by`.
+fn joined<T>(
+    tx: &Tx<'_>,
+    columns: &str,
+    by: &str,
+    named: impl Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
     tx.statement(&format!(
-        "SELECT {JOB}, {TASK} FROM jobs JOIN tasks ON tasks.job = jobs.seq AND tasks.no = ?2 WHERE {job}"
+        "SELECT {JOB}, {columns} FROM jobs JOIN tasks ON tasks.job = jobs.seq AND tasks.no = ?2 WHERE jobs.{by} = ?1"
     ))?
-    .query_row(named, |row| {
-        Ok(job_row(row).and_then(|job| Ok((job, task_row(row)?))))
-    })
+    .query_row(named, |row| Ok(read(row)))
     .optional()?
     .transpose()
 }
@@ -206,7 +213,9 @@ pub(super) fn readable_job_and_task(
     operation: &'static str,
     (job, no): (i64, u32),
 ) -> Result<Option<(JobRow, TaskRow)>, Fault> {
-    let read = both(tx, "jobs.seq = ?1", params![job, no]);
+    let read = joined(tx, TASK, "seq", params![job, no], |row| {
+        Ok((job_row(row)?, task_row(row)?))
+    });
     Ok(readable(operation, read)?.flatten())
 }
 

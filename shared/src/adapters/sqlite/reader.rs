@@ -7,6 +7,7 @@ use deadpool_sqlite::{
     Config, CreatePoolError, Hook, HookError, Pool, PoolConfig, PoolError, Runtime, Timeouts,
 };
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 #[cfg(feature = "testing")]
 use super::memory::MemoryFile;
@@ -134,6 +135,8 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "query_only", true)?;
     // Opening the WAL of a file that another process recovers is the one thing that a reader waits for.
     connection.busy_timeout(Duration::from_secs(5))?;
+    // Without it SQLite plans anew whenever the number behind a LIMIT is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
 }

@@ -64,7 +64,7 @@ fn append_foreign(data: &Path) {
             .expect("nobody else writes it");
         let record = LogRecord {
             key: "somebody".into(),
-            headers: vec![("ce_type", "orders.placed".to_owned())],
+            headers: vec![("ce_type", "orders.placed".into())],
             value: "\u{1b}order 66".into(),
         };
         for delivery in log.publish(vec![record]).await {

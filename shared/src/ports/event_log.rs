@@ -1,5 +1,6 @@
 //! The event log: records in partitions, each with a rising offset. It records, and decides nothing.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
@@ -66,7 +67,7 @@ pub struct LogRecord {
     /// The user's id: all events of a user stand in one partition.
     pub key: Bytes,
     /// Names and values of the headers.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The cleaned user as JSON.
     pub value: Bytes,
 }

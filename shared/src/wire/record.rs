@@ -1,5 +1,7 @@
 //! A user event as a record of the log: CloudEvents 1.0 in binary mode.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::TraceContext;
@@ -78,7 +80,7 @@ impl UserEventRecord {
         trace: TraceContext,
     ) -> LogRecord {
         let mut headers = headers(id.to_string(), user.datetime.to_string(), trace);
-        headers.push((REPLACES, replaces.to_string()));
+        headers.push((REPLACES, replaces.to_string().into()));
         LogRecord {
             key: Bytes::copy_from_slice(user.id.as_bytes()),
             headers,
@@ -141,23 +143,23 @@ impl UserEventRecord {
     }
 }
 
-fn headers(id: String, time: String, trace: TraceContext) -> Vec<(&'static str, String)> {
+fn headers(id: String, time: String, trace: TraceContext) -> Vec<(&'static str, Cow<'static, str>)> {
     vec![
-        ("ce_id", id),
-        ("ce_type", TYPE.to_owned()),
-        ("ce_source", SOURCE.to_owned()),
-        ("ce_specversion", SPEC_VERSION.to_owned()),
-        ("ce_time", time),
-        ("content-type", CONTENT_TYPE.to_owned()),
-        ("traceparent", trace.to_string()),
+        ("ce_id", id.into()),
+        ("ce_type", TYPE.into()),
+        ("ce_source", SOURCE.into()),
+        ("ce_specversion", SPEC_VERSION.into()),
+        ("ce_time", time.into()),
+        ("content-type", CONTENT_TYPE.into()),
+        ("traceparent", trace.to_string().into()),
     ]
 }
 
-fn id_in<N: AsRef<str>>(headers: &[(N, String)]) -> &str {
+fn id_in<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> &str {
     headers
         .iter()
         .find(|(name, _)| name.as_ref() == "ce_id")
-        .map_or("", |(_, value)| value.as_str())
+        .map_or("", |(_, value)| value.as_ref())
 }
 
 #[cfg(test)]
@@ -184,7 +186,7 @@ mod tests {
             headers: record
                 .headers
                 .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
+                .map(|(k, v)| ((*k).to_owned(), v.to_string()))
                 .collect(),
             value: Some(record.value.clone()),
         }
@@ -213,7 +215,7 @@ mod tests {
             .parse()
             .unwrap();
         let record = UserEventRecord::correction(&user, &id, place, trace);
-        assert_eq!(record.headers.last(), Some(&("ce_replaces", "3/1200".to_owned())));
+        assert_eq!(record.headers.last(), Some(&("ce_replaces", "3/1200".into())));
         let mut common = record.clone();
         common.headers.pop();
         common.headers[0].1 = golden().headers[0].1.clone();
@@ -221,7 +223,7 @@ mod tests {
         let read = UserEventRecord::from_entry(&entry(&record)).unwrap();
         assert_eq!((read.id, read.user, read.replaces), (id, user, Some(place)));
         let mut unreadable = record;
-        unreadable.headers.last_mut().unwrap().1 = "3".to_owned();
+        unreadable.headers.last_mut().unwrap().1 = "3".into();
         assert_eq!(
             UserEventRecord::from_entry(&entry(&unreadable)).unwrap().replaces,
             None
@@ -239,7 +241,7 @@ mod tests {
     fn p19_a_newer_record_is_told_from_a_foreign_one() {
         let with_type = |type_name: &str| {
             let mut record = golden();
-            record.headers[1].1 = type_name.to_owned();
+            record.headers[1].1 = type_name.to_owned().into();
             UserEventRecord::from_entry(&entry(&record)).unwrap_err()
         };
         assert!(matches!(

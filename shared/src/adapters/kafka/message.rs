@@ -12,7 +12,7 @@ pub(super) fn headers(record: &LogRecord) -> OwnedHeaders {
     record.headers.iter().fold(empty, |headers, (key, value)| {
         headers.insert(Header {
             key,
-            value: Some(value),
+            value: Some(value.as_ref()),
         })
     })
 }

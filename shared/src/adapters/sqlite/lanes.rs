@@ -68,6 +68,12 @@ impl<N> Lanes<N> {
         taken
     }
 
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        let inside = self.lock();
+        inside.heartbeats.len() + inside.work.len()
+    }
+
     /// Lets nothing more in; what waits is still written.
     pub(super) fn close(&self) {
         self.lock().closed = true;

@@ -216,6 +216,15 @@ impl<N: Notes> Writer<N> {
         }
     }
 
+    /// How many writes wait for their batch.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        match &self.way {
+            Way::Thread(shared) => shared.lanes.waiting(),
+            Way::Memory(_) => 0,
+        }
+    }
+
     /// Runs `write` in the next batch and answers after its commit. An `Err` of the closure undoes what it has
     /// written and noted, and nothing of others: then all closures of the batch may run once more, so
     /// they touch nothing but the file and the notes. Dropping the future does not

@@ -95,12 +95,12 @@ pub fn record_of(user: &str, n: usize) -> LogRecord {
     LogRecord {
         key: Bytes::copy_from_slice(user.as_bytes()),
         headers: vec![
-            ("ce_id", format!("event-{n}")),
+            ("ce_id", format!("event-{n}").into()),
             (
                 "traceparent",
-                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned(),
+                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
             ),
-            ("ce_note", "Zürich \"quoted\"".to_owned()),
+            ("ce_note", "Zürich \"quoted\"".into()),
         ],
         value: Bytes::from(format!("{{\"n\":{n}}}")),
     }

@@ -24,7 +24,7 @@ pub async fn records_are_read_as_they_were_published(subject: &dyn LogUnderTest)
         let headers: Vec<_> = published
             .headers
             .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
+            .map(|(name, value)| (name.to_owned(), value.into_owned()))
             .collect();
         assert_eq!(entry.headers, headers);
         assert!(entry.timestamp_ms > 0);

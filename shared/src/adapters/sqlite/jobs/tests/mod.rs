@@ -1,6 +1,7 @@
 //! What each step writes, in the order of a job's life; the ports' own suite is run on the store beside this.
 
 mod bench;
+mod rescue;
 mod unreadable;
 
 use std::time::Duration;

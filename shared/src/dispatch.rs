@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::faults::{self, Step};
 use crate::job::{Backoff, QueueName};
-use crate::ports::{DispatchStore, DueTask, DueTasks, JobQueue, QueueError, StoreError};
+use crate::ports::{DispatchStore, DueTask, DueTasks, JobQueue, QueueError, StoreError, Whose};
 use crate::wire::Wakeup;
 
 /// Tasks that have been due for this long are sent by the sweeper, whoever should have sent them, unless somebody
@@ -169,7 +169,7 @@ impl Dispatcher {
         connections: &mut watch::Receiver<u64>,
         swept: &mut Option<Instant>,
     ) -> Result<Round, RoundError> {
-        let mut window_full = own_work && self.send_due(queue, Duration::ZERO).await?;
+        let mut window_full = own_work && self.send_due(queue, Whose::Ours).await?;
         if self.handle.sweeping.load(Ordering::Relaxed) {
             if swept.is_none_or(|swept| swept.elapsed() >= LOOK_EVERY) {
                 self.resend_lost(queue, connections.has_changed().unwrap_or(false))
@@ -179,7 +179,7 @@ impl Dispatcher {
             }
             // Whatever is due for that long is among one's own work.
             if !own_work {
-                window_full = self.send_due(queue, SWEEP_AGE).await?;
+                window_full = self.send_due(queue, Whose::LeftBehind(SWEEP_AGE)).await?;
             }
         }
         Ok(if window_full {
@@ -190,9 +190,9 @@ impl Dispatcher {
     }
 
     /// Sends batches until nothing is due, or the window is full: then the answer is true.
-    async fn send_due(&self, queue: QueueName, min_age: Duration) -> Result<bool, RoundError> {
+    async fn send_due(&self, queue: QueueName, whose: Whose) -> Result<bool, RoundError> {
         loop {
-            let DueTasks { tasks, more } = self.store.due(queue, BATCH, min_age).await?;
+            let DueTasks { tasks, more } = self.store.due(queue, BATCH, whose).await?;
             if tasks.is_empty() {
                 return Ok(more);
             }
@@ -236,7 +236,7 @@ impl Dispatcher {
                 queue = %queue, tasks = due_again, reconnected, found_empty,
                 "wake-ups seem lost and are sent again"
             );
-            self.send_due(queue, Duration::ZERO).await?;
+            self.send_due(queue, Whose::Ours).await?;
         }
         Ok(())
     }

@@ -29,11 +29,11 @@ struct Tasks {
 
 #[async_trait]
 impl DispatchStore for Tasks {
-    async fn due(&self, queue: QueueName, limit: usize, min_age: Duration) -> Result<DueTasks, StoreError> {
+    async fn due(&self, queue: QueueName, limit: usize, whose: Whose) -> Result<DueTasks, StoreError> {
         if queue != QUEUE {
             return Ok(DueTasks::default());
         }
-        if min_age.is_zero() {
+        if whose == Whose::Ours {
             self.own_looks.fetch_add(1, Ordering::SeqCst);
         }
         self.looks.send_modify(|looks| *looks += 1);

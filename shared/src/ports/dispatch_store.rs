@@ -11,14 +11,13 @@ use crate::wire::TraceContext;
 /// What the dispatcher needs of the store.
 #[async_trait]
 pub trait DispatchStore: Send + Sync {
-    /// Up to `limit` tasks of the queue that are due and not sent, longest due first, of those that have been
-    /// due for `min_age`. Never more than the queue's window of sent and unclaimed tasks leaves room for (P5), and
-    /// of what is another's to send, which is to say with a `min_age`, none while that window is more than half
-    /// full: then somebody sends, and what waits does so for room.
+    /// Up to `limit` tasks of the queue that are due and not sent, longest due first. Never more than the queue's
+    /// window of sent and unclaimed tasks leaves room for (P5), and of what others left none while that window is
+    /// more than half full: then somebody sends, and what waits does so for room.
     ///
     /// # Errors
     /// Any fault of the store.
-    async fn due(&self, queue: QueueName, limit: usize, min_age: Duration) -> Result<DueTasks, StoreError>;
+    async fn due(&self, queue: QueueName, limit: usize, whose: Whose) -> Result<DueTasks, StoreError>;
 
     /// Marks tasks as sent where they are still queued under the same dispatch number (P6); returns how many.
     ///
@@ -45,6 +44,15 @@ pub trait DispatchStore: Send + Sync {
     /// # Errors
     /// Any fault of the store.
     async fn outstanding(&self, queue: QueueName) -> Result<u64, StoreError>;
+}
+
+/// Whose work a dispatcher looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Its own: whatever is due.
+    Ours,
+    /// What has been due for this long, and others should have sent.
+    LeftBehind(Duration),
 }
 
 /// What is to be sent now.

@@ -34,7 +34,7 @@ pub use attempt_store::{
 pub use changes::{ChangeFeed, JobChange};
 pub use clock::Clock;
 pub use dead_queue::{DeadList, DeadMessage, DeadQueue, Redriven};
-pub use dispatch_store::{DispatchStore, DueTask, DueTasks};
+pub use dispatch_store::{DispatchStore, DueTask, DueTasks, Whose};
 pub use event_log::{
     Delivery as LogDelivery, EventLog, LogBatch, LogEntry, LogError, LogReader, LogRecord, PartitionEnd,
     RecordMark, RecordPlace, RecordPlaceFault,

@@ -25,7 +25,7 @@ fn counts(report: Report) -> Report {
 async fn publish(bench: &Bench, type_name: &str) {
     let record = LogRecord {
         key: Bytes::from_static(b"somebody"),
-        headers: vec![("ce_type", type_name.to_owned())],
+        headers: vec![("ce_type", type_name.to_owned().into())],
         value: Bytes::from_static(b"{}"),
     };
     for delivery in bench.log.publish(vec![record]).await {

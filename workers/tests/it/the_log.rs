@@ -10,7 +10,7 @@ use crate::bench::{Bench, Shape};
 fn record(type_name: &str) -> LogRecord {
     LogRecord {
         key: Bytes::from_static(b"somebody"),
-        headers: vec![("ce_type", type_name.to_owned())],
+        headers: vec![("ce_type", type_name.to_owned().into())],
         value: Bytes::from_static(b"{}"),
     }
 }

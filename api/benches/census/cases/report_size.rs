@@ -1,6 +1,7 @@
 //! A report over ever more events, all at the same thousand places: what it costs must not grow with history. The
 //! projection is filled through the public door: one embedded process, imports of NDJSON, each event of another user.
 
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
@@ -27,6 +28,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         say(&format!("filling the projection up to {size} events"));
         let id = client.imported(events::ndjson(filled..*size)).await;
         client.succeeded(&id).await;
+        settle();
         filled = *size;
         measured.push((*size, reports(plan, &mut client, *size).await));
     }
@@ -46,6 +48,12 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         durability: "accept and end flushed",
     };
     measured.into_iter().map(row).collect()
+}
+
+/// Until the system has written what the import left: a flush of a report's end would wait behind it.
+fn settle() {
+    let done = Command::new("sync").status();
+    assert!(done.is_ok_and(|status| status.success()), "`sync` can be run");
 }
 
 /// The p50 of fresh reports, one sample for each repetition.

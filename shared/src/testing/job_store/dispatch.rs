@@ -10,7 +10,7 @@ use super::steps::{
     accept, assert_unclaimable, cancel, claim, claim_any, due, due_tasks, finish, mark_sent, rescue, work,
 };
 use crate::job::{JobId, QueueName};
-use crate::ports::DueTask;
+use crate::ports::{DueTask, Whose};
 
 /// The window of P5.
 const WINDOW: u32 = 10_000;
@@ -28,10 +28,10 @@ pub async fn due_tasks_come_longest_due_first(store: impl Fixture) {
     assert_eq!(all[0].trace, first.trace);
     assert_eq!(due_tasks(&store, REPORTS).await, [task(waits, 0)]);
     let dispatch = store.dispatch();
-    let limited = dispatch.due(SUBMITS, 1, Duration::ZERO).await.expect("answers");
+    let limited = dispatch.due(SUBMITS, 1, Whose::Ours).await.expect("answers");
     assert_eq!((limited.tasks.as_slice(), limited.more), (&all[..1], true));
     let aged = dispatch
-        .due(SUBMITS, 10, Duration::from_millis(50))
+        .due(SUBMITS, 10, Whose::LeftBehind(Duration::from_millis(50)))
         .await
         .expect("answers");
     assert_eq!((aged.tasks.as_slice(), aged.more), (&all[..2], false));
@@ -132,7 +132,7 @@ pub async fn p5_a_queue_has_a_window_of_its_own(store: impl Fixture) {
     assert_eq!(outstanding(&store, SUBMITS).await, u64::from(WINDOW));
     let left = store
         .dispatch()
-        .due(SUBMITS, 10, Duration::ZERO)
+        .due(SUBMITS, 10, Whose::Ours)
         .await
         .expect("answers");
     assert_eq!((left.tasks.as_slice(), left.more), (&[][..], true));
@@ -155,12 +155,18 @@ pub async fn p5_what_another_should_send_is_left_to_it_while_the_window_is_half_
     let sent = due(&store, SUBMITS).await.into_iter().take(half.len()).collect();
     assert_eq!(mark_sent(&store, sent).await, half.len() as u64);
     let dispatch = store.dispatch();
-    let left = dispatch.due(SUBMITS, 10, AGE).await.expect("answers");
+    let left = dispatch
+        .due(SUBMITS, 10, Whose::LeftBehind(AGE))
+        .await
+        .expect("answers");
     assert_eq!((left.tasks.as_slice(), left.more), (&[][..], true));
-    let own = dispatch.due(SUBMITS, 10, Duration::ZERO).await.expect("answers");
+    let own = dispatch.due(SUBMITS, 10, Whose::Ours).await.expect("answers");
     assert_eq!((own.tasks.len(), own.more), (10, true));
     claim(&store, half[0]).await;
-    let swept = dispatch.due(SUBMITS, 10, AGE).await.expect("answers");
+    let swept = dispatch
+        .due(SUBMITS, 10, Whose::LeftBehind(AGE))
+        .await
+        .expect("answers");
     assert_eq!((swept.tasks, swept.more), (own.tasks, true));
 }
 

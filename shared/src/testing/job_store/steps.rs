@@ -5,9 +5,8 @@ use super::fixture::Fixture;
 use crate::job::{JobId, JobState, JobView, Lease, QueueName, TaskRef, TaskState};
 use crate::ports::{
     Accepted, CancelOutcome, Claimed, DueTask, Finished, Heartbeat, HeartbeatOutcome, JobLookup, NewJob,
-    Outcome, Rescued,
+    Outcome, Rescued, Whose,
 };
-use std::time::Duration;
 
 /// Rows that [`job`] asks for.
 const ROWS_MAX: usize = 1_000;
@@ -125,7 +124,7 @@ pub async fn cancel(store: &impl Fixture, id: JobId) -> (&'static str, JobView) 
 /// # Panics
 /// When the store fails.
 pub async fn due(store: &impl Fixture, queue: QueueName) -> Vec<DueTask> {
-    let due = store.dispatch().due(queue, usize::MAX, Duration::ZERO).await;
+    let due = store.dispatch().due(queue, usize::MAX, Whose::Ours).await;
     due.expect("the store answers").tasks
 }
 

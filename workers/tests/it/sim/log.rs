@@ -74,7 +74,7 @@ impl Log {
             headers: record
                 .headers
                 .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .map(|(name, value)| ((*name).to_owned(), value.to_string()))
                 .collect(),
             value: Some(record.value.clone()),
         }));

@@ -14,7 +14,7 @@ use super::tx::Tx;
 use crate::adapters::sqlite::Write;
 use crate::job::{JobId, QueueName, TaskRef};
 use crate::mutant::{self, Mutant};
-use crate::ports::{DispatchStore, DueTask, DueTasks, StoreError};
+use crate::ports::{DispatchStore, DueTask, DueTasks, StoreError, Whose};
 
 /// P5: sent and unclaimed tasks of one queue.
 pub(super) const WINDOW: u64 = 10_000;
@@ -27,8 +27,12 @@ const QUIET_MS: i64 = 2_000;
 
 #[async_trait]
 impl DispatchStore for JobStore {
-    async fn due(&self, queue: QueueName, limit: usize, min_age: Duration) -> Result<DueTasks, StoreError> {
-        let due_before = self.clock().boot_ms().saturating_sub(millis(min_age));
+    async fn due(&self, queue: QueueName, limit: usize, whose: Whose) -> Result<DueTasks, StoreError> {
+        let now = self.clock().boot_ms();
+        let due_before = match whose {
+            Whose::Ours => now,
+            Whose::LeftBehind(age) => now.saturating_sub(millis(age)),
+        };
         let window = self.window();
         self.read("due", move |connection| {
             let mut sent = 0;
@@ -37,10 +41,10 @@ impl DispatchStore for JobStore {
                     sent += outstanding(connection, counted)?;
                 }
             }
-            let room = match window.saturating_sub(sent) {
+            let room = match (whose, window.saturating_sub(sent)) {
                 // Two processes that fill one window send the same tasks.
-                room if !min_age.is_zero() && room < window / 2 => 0,
-                room => room,
+                (Whose::LeftBehind(_), room) if room < window / 2 => 0,
+                (Whose::Ours | Whose::LeftBehind(_), room) => room,
             };
             let limit = limit.min(usize::try_from(room).unwrap_or(usize::MAX));
             due(connection, queue, limit, due_before)

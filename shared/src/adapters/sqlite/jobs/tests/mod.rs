@@ -4,14 +4,12 @@ mod bench;
 mod rescue;
 mod unreadable;
 
-use std::time::Duration;
-
 use self::bench::{Bench, chunk, done, found, made, report, submit, task};
 use crate::job::{Failure, JobError, JobFilter, JobId, JobKind, JobState, Report, TaskState};
 use crate::ports::{
     AcceptStore, AttemptStore, CancelOutcome, ChangeFeed, DispatchStore, Heartbeat, HeartbeatOutcome,
     JobControl, JobReader, NewJob, Outcome, ParkCondition, Parked, PartitionEnd, Published, RejectRecord,
-    RescueStore, StoreError, UploadId,
+    RescueStore, StoreError, UploadId, Whose,
 };
 use crate::time::Timestamp;
 
@@ -28,7 +26,7 @@ async fn a_submit_lives_from_accept_to_success() {
     let accepted = made(store.accept(new).await.unwrap());
     assert_eq!((accepted.state, accepted.revision), (JobState::Queued, 1));
     let queue = JobKind::Submit.queue();
-    let due = store.due(queue, 10, Duration::ZERO).await.unwrap().tasks;
+    let due = store.due(queue, 10, Whose::Ours).await.unwrap().tasks;
     assert_eq!(store.mark_sent(due).await.unwrap(), 1);
     assert_eq!(store.outstanding(queue).await.unwrap(), 1);
     let claimed = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap();
@@ -246,7 +244,7 @@ async fn p5_a_lost_wake_up_is_sent_again_after_two_quiet_seconds_or_a_minute_dou
     let queue = JobKind::Submit.queue();
     store.accept(submit(1)).await.unwrap();
     for (found_empty, wait_ms) in [(true, 2_000), (false, 120_000), (false, 240_000)] {
-        let due = store.due(queue, 9, Duration::ZERO).await.unwrap().tasks;
+        let due = store.due(queue, 9, Whose::Ours).await.unwrap().tasks;
         assert_eq!(store.mark_sent(due.clone()).await.unwrap(), 1);
         bench.clock.pass(wait_ms - 1);
         assert_eq!(store.resend(queue, found_empty).await.unwrap(), 0);

@@ -1,13 +1,12 @@
 //! Rows that a disk has spoilt, or a newer program wrote: the others are looked after all the same.
 
-use std::time::Duration;
-
 use rusqlite::Connection;
 
 use super::bench::{Bench, report, submit, task};
 use crate::job::{JobId, JobKind};
 use crate::ports::{
     AcceptStore, AttemptStore, DispatchStore, Outcome, ParkCondition, Parked, PartitionEnd, RescueStore,
+    Whose,
 };
 
 /// What this program cannot read, in the column of one job or its tasks.
@@ -32,10 +31,7 @@ async fn a_lapsed_task_that_cannot_be_read_does_not_keep_the_others_leased() {
     spoil(&bench, "UPDATE jobs SET kind = 'census' WHERE id = ?1", ids[0]);
     bench.clock.pass(20_000);
     assert_eq!(store.rescue_lapsed(10).await.unwrap().tasks, 1);
-    let due = store
-        .due(JobKind::Submit.queue(), 10, Duration::ZERO)
-        .await
-        .unwrap();
+    let due = store.due(JobKind::Submit.queue(), 10, Whose::Ours).await.unwrap();
     assert_eq!(
         due.tasks.iter().map(|due| due.task).collect::<Vec<_>>(),
         [task(ids[1], 0)]
@@ -50,10 +46,7 @@ async fn a_trace_that_cannot_be_read_holds_up_no_dispatch_and_no_claim() {
     let id = job.id;
     store.accept(job).await.unwrap();
     spoil(&bench, "UPDATE jobs SET trace = 'torn' WHERE id = ?1", id);
-    let due = store
-        .due(JobKind::Submit.queue(), 10, Duration::ZERO)
-        .await
-        .unwrap();
+    let due = store.due(JobKind::Submit.queue(), 10, Whose::Ours).await.unwrap();
     assert_eq!(due.tasks.len(), 1);
     let claimed = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap();
     assert_eq!(claimed.len(), 1);

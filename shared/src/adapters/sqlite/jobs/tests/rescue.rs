@@ -74,19 +74,14 @@ impl Held {
             };
             store.write(Write::relaxed("wake"), hold).await
         });
-        meet(&turn).await;
+        turn.wait();
         Self { turn, write }
     }
 
     async fn release(self) {
-        meet(&self.turn).await;
+        self.turn.wait();
         self.write.await.unwrap().unwrap();
     }
-}
-
-async fn meet(turn: &Arc<Barrier>) {
-    let turn = Arc::clone(turn);
-    tokio::task::spawn_blocking(move || turn.wait()).await.unwrap();
 }
 
 /// Until so many writes wait for the writer.

@@ -86,6 +86,20 @@ impl Client {
         }
     }
 
+    /// The job once it has ended, if that is within a minute.
+    pub(crate) async fn waited(&mut self, id: &str) -> Value {
+        self.get(&format!("/jobs/{id}?wait=60")).await
+    }
+
+    /// Cancels a job that nobody works on.
+    pub(crate) async fn cancelled(&mut self, id: &str) {
+        let path = format!("/jobs/{id}/cancel");
+        let answer = self
+            .send(Method::POST, &path, "", Either::Left(Full::default()))
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+    }
+
     /// Whether any job is in one of these states.
     pub(crate) async fn any_job(&mut self, states: &[&str]) -> bool {
         let states: String = states.iter().map(|state| format!("&state={state}")).collect();

@@ -19,6 +19,16 @@ pub(crate) fn peak_bytes(pid: u32) -> u64 {
     memory_bytes(pid, "VmHWM:")
 }
 
+/// Files and connections that this process may hold open.
+pub(crate) fn files_max() -> u64 {
+    let limits = read(std::process::id(), "limits");
+    let soft = limits.lines().find_map(|line| {
+        let rest = line.strip_prefix("Max open files")?;
+        rest.split_whitespace().next()?.parse().ok()
+    });
+    soft.expect("Linux tells a process its limits")
+}
+
 fn memory_bytes(pid: u32, name: &str) -> u64 {
     let status = read(pid, "status");
     let kib = status.lines().find_map(|line| {

@@ -11,6 +11,7 @@ mod report_after;
 mod report_size;
 mod start;
 mod submit_latency;
+mod waiters;
 
 use std::fmt;
 
@@ -41,6 +42,8 @@ pub(crate) enum Case {
     MemoryImport,
     /// Memory of `api` while jobs queue up.
     MemoryQueued,
+    /// Ten thousand clients that wait for one job.
+    Waiters,
     /// From the start on an empty folder to the first `202`.
     Start,
 }
@@ -58,6 +61,7 @@ impl Case {
             Self::ReportAfter => report_after::run(plan).await,
             Self::MemoryImport => memory_import::run(plan).await,
             Self::MemoryQueued => memory_queued::run(plan).await,
+            Self::Waiters => waiters::run(plan).await,
             Self::Start => start::run(plan).await,
         }
     }

@@ -9,14 +9,14 @@ use crate::measure::Samples;
 /// Ticks a second in `/proc`: 100 on every architecture that Census is built for.
 const TICKS_PER_S: f64 = 100.0;
 
-/// Bytes that the process holds in memory now.
-pub(crate) fn resident_bytes(pid: u32) -> u64 {
-    memory_bytes(pid, "VmRSS:")
+/// MiB that the process holds in memory now.
+pub(crate) fn resident_mib(pid: u32) -> f64 {
+    memory_mib(pid, "VmRSS:")
 }
 
-/// The most that it has held so far.
-pub(crate) fn peak_bytes(pid: u32) -> u64 {
-    memory_bytes(pid, "VmHWM:")
+/// The most that it has held so far, in MiB.
+pub(crate) fn peak_mib(pid: u32) -> f64 {
+    memory_mib(pid, "VmHWM:")
 }
 
 /// Files and connections that this process may hold open.
@@ -29,16 +29,16 @@ pub(crate) fn files_max() -> u64 {
     soft.expect("Linux tells a process its limits")
 }
 
-fn memory_bytes(pid: u32, name: &str) -> u64 {
+fn memory_mib(pid: u32, name: &str) -> f64 {
     let status = read(pid, "status");
     let kib = status.lines().find_map(|line| {
         line.strip_prefix(name)?
             .trim()
             .strip_suffix(" kB")?
-            .parse::<u64>()
+            .parse::<f64>()
             .ok()
     });
-    kib.expect("a process that runs has memory") * 1024
+    kib.expect("a process that runs has memory") / 1024.0
 }
 
 /// Processor time that the process has spent so far, in microseconds.

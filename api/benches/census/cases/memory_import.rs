@@ -6,7 +6,7 @@ use crate::measure::Samples;
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::row::{Goal, Row};
-use crate::usage::{Spent, peak_bytes};
+use crate::usage::{Spent, peak_mib};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -22,7 +22,7 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
             sent <= body_bytes
         });
         client.imported(blocks).await;
-        let peak = peak_bytes(deployment.api.pid()) as f64 / MIB as f64;
+        let peak = peak_mib(deployment.api.pid());
         say(&format!(
             "import of {} MiB: {peak:.1} MiB resident",
             body_bytes / MIB

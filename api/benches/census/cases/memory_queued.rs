@@ -7,7 +7,7 @@ use crate::measure::Samples;
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::row::{Goal, Limit, Row};
-use crate::usage::{Spent, resident_bytes};
+use crate::usage::{Spent, resident_mib};
 
 /// What counts as flat: an allocator is not a straight line.
 const FLAT: f64 = 1.1;
@@ -20,9 +20,9 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         let deployment = Deployment::over(&brokers, plan);
         let api = &deployment.api;
         submit_jobs(api.address, few).await;
-        let before = mib(resident_bytes(api.pid()));
+        let before = resident_mib(api.pid());
         submit_jobs(api.address, many - few).await;
-        let after = mib(resident_bytes(api.pid()));
+        let after = resident_mib(api.pid());
         say(&format!(
             "resident: {before:.1} MiB with {few} queued jobs, {after:.1} MiB with {many}"
         ));
@@ -41,8 +41,4 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         spent: Spent::default(),
         durability: "each job flushed before its `202`",
     }]
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / (1024.0 * 1024.0)
 }

@@ -12,7 +12,7 @@ use crate::measure::Samples;
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::row::{Limit, Row};
-use crate::usage::{Spent, files_max, processor_us, resident_bytes};
+use crate::usage::{Spent, files_max, processor_us, resident_mib};
 
 /// Descriptors that a process needs beside its connections.
 const OTHER_FILES: u64 = 200;
@@ -78,13 +78,13 @@ async fn repetition(plan: &Plan, clients: u64) -> Waited {
     let pid = deployment.api.pid();
     let mut client = deployment.client().await;
     let id = client.submitted(events::submit_body(0)).await;
-    let idle_mib = mib(resident_bytes(pid));
+    let idle_mib = resident_mib(pid);
     let mut waiting = JoinSet::new();
     wait(&deployment, &id, 1, &mut waiting).await;
     let one_percent = processor_percent(pid).await;
     wait(&deployment, &id, clients - 1, &mut waiting).await;
     let all_percent = processor_percent(pid).await;
-    let waiting_mib = mib(resident_bytes(pid));
+    let waiting_mib = resident_mib(pid);
     let began = Instant::now();
     client.cancelled(&id).await;
     while let Some(job) = waiting.join_next().await {
@@ -113,8 +113,4 @@ async fn processor_percent(pid: u32) -> f64 {
     let before = processor_us(pid);
     tokio::time::sleep(WATCHED).await;
     (processor_us(pid) - before) / WATCHED.as_secs_f64() / 1e4
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / (1024.0 * 1024.0)
 }

@@ -77,7 +77,7 @@ impl Client {
     /// The job once it has succeeded, as a client sees it that waits.
     pub(crate) async fn succeeded(&mut self, id: &str) -> Value {
         loop {
-            let job = self.get(&format!("/jobs/{id}?wait=60")).await;
+            let job = self.waited(id).await;
             match job["state"].as_str() {
                 Some("succeeded") => return job,
                 Some("queued" | "running") => {}

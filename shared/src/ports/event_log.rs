@@ -50,7 +50,7 @@ pub trait EventLog: Health {
 #[async_trait]
 pub trait LogReader: Send {
     /// Waits for records or for a position to move; returns at most `max` records, in offset order within each
-    /// partition.
+    /// partition. A call that is dropped while it waits takes none.
     ///
     /// # Errors
     /// [`LogError::OutOfRange`] when the log does not hold the asked offset, [`LogError::Remade`] when it is no

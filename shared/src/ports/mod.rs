@@ -47,11 +47,11 @@ pub use log_standing::{LogStanding, LogStop, Standing};
 pub use mail_ledger::MailLedger;
 pub use mailer::{Handover, MailError, Mailer};
 pub use projection::{
-    FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease, QuarantineRecord,
-    ReportQuery,
+    FoldBatch, FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease,
+    QuarantineRecord, ReportQuery,
 };
 pub use quarantine::{Quarantine, QuarantinedRecord};
-pub use rebuild::{FoldBatch, NextFold, ProjectionRebuild, RebuildTicket};
+pub use rebuild::{NextFold, ProjectionRebuild, RebuildTicket};
 pub use rescue_store::{Attendance, RescueStore, Rescued, RescuerLease};
 pub use retention_store::{Purged, RetentionStore};
 pub use schedule_store::{Fired, SCHEDULES_MAX, ScheduleRemoval, ScheduleStore};

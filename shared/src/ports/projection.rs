@@ -31,19 +31,12 @@ pub trait Projection: Send + Sync {
     async fn positions(&self) -> Result<Vec<FoldPosition>, ProjectionError>;
 
     /// Applies a batch in one transaction: de-duplicates, keeps the event rows, bumps the counters, puts
-    /// `quarantine` aside, and moves the positions from `from` to `to`.
+    /// the quarantine aside, and moves the positions.
     ///
     /// # Errors
-    /// [`ProjectionError::Fenced`] when the stored positions are not `from`, or the lease is not ours or of an
+    /// [`ProjectionError::Fenced`] when the stored positions are not `batch.from`, or the lease is not ours or of an
     /// earlier generation: another projector or a rebuild was here; nothing was changed.
-    async fn fold(
-        &self,
-        lease: &ProjectorLease,
-        from: Vec<FoldPosition>,
-        to: Vec<FoldPosition>,
-        events: Vec<FoldEvent>,
-        quarantine: Vec<QuarantineRecord>,
-    ) -> Result<FoldOutcome, ProjectionError>;
+    async fn fold(&self, lease: &ProjectorLease, batch: FoldBatch) -> Result<FoldOutcome, ProjectionError>;
 
     /// Reads a report in one snapshot.
     ///
@@ -93,6 +86,19 @@ impl From<&FoldPosition> for PartitionEnd {
             next_offset: position.next_offset,
         }
     }
+}
+
+/// A batch to be folded, with the positions that it moves.
+#[derive(Clone, Debug, Default)]
+pub struct FoldBatch {
+    /// Where the batch was read from.
+    pub from: Vec<FoldPosition>,
+    /// Where every partition stands after it.
+    pub to: Vec<FoldPosition>,
+    /// What is to be counted.
+    pub events: Vec<FoldEvent>,
+    /// What could not be counted.
+    pub quarantine: Vec<QuarantineRecord>,
 }
 
 /// An event to be counted.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{FoldEvent, FoldOutcome, FoldPosition, ProjectionError, QuarantineRecord};
+use super::{FoldBatch, FoldOutcome, ProjectionError};
 
 /// Counts the log anew into tables of the next generation, which take the place of the others in one transaction.
 #[async_trait]
@@ -38,19 +38,6 @@ pub trait ProjectionRebuild: Send + Sync {
 /// The right to fold into the next generation; the last one taken holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RebuildTicket(pub i64);
-
-/// A batch to be folded, with the positions that it moves.
-#[derive(Clone, Debug, Default)]
-pub struct FoldBatch {
-    /// Where the batch was read from.
-    pub from: Vec<FoldPosition>,
-    /// Where every partition stands after it.
-    pub to: Vec<FoldPosition>,
-    /// What is to be counted.
-    pub events: Vec<FoldEvent>,
-    /// What could not be counted.
-    pub quarantine: Vec<QuarantineRecord>,
-}
 
 /// What a fold into the next generation did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

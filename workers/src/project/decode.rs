@@ -1,57 +1,75 @@
 //! Records become events to be counted, or go into quarantine (P19).
 
 use shared::place::PlaceKey;
-use shared::ports::{FoldEvent, FoldPosition, LogBatch, LogEntry, QuarantineRecord};
+use shared::ports::{FoldBatch, FoldEvent, FoldPosition, LogBatch, LogEntry, QuarantineRecord};
 use shared::wire::{RecordFault, UserEventRecord};
 
 /// Bytes of a record that the quarantine keeps.
 const QUARANTINE_BYTES_MAX: usize = 4 * 1024;
 
-/// A batch, ready to be folded.
-#[derive(Debug, Default)]
-pub(super) struct Decoded {
-    pub(super) events: Vec<FoldEvent>,
-    pub(super) quarantine: Vec<QuarantineRecord>,
-    /// Where every partition stands after the batch.
-    pub(super) to: Vec<FoldPosition>,
-    /// The type of a record that only a newer program can count; what precedes it in its batch is here.
-    pub(super) newer: Option<String>,
+/// Makes one batch of what is read.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    batch: FoldBatch,
 }
 
-/// Decodes a batch that was read from the positions `from`.
-pub(super) fn decode(from: &[FoldPosition], batch: LogBatch) -> Decoded {
-    let mut decoded = Decoded {
-        to: from.to_vec(),
-        ..Decoded::default()
-    };
-    for entry in &batch.entries {
-        match UserEventRecord::from_entry(entry) {
-            Ok(record) => decoded.events.push(event(entry, record)),
-            Err(RecordFault::Newer { type_name }) => {
-                // Nothing behind it is folded: it must not be passed over.
-                decoded.newer = Some(type_name);
-                return decoded;
-            }
-            Err(fault @ (RecordFault::Foreign { .. } | RecordFault::Broken { .. })) => {
-                decoded.quarantine.push(quarantined(entry, &fault));
-            }
-        }
-        if let Some(position) = position_of(&mut decoded.to, entry.partition) {
-            position.next_offset = entry.offset + 1;
-            position.last = Some((
-                entry.offset,
-                UserEventRecord::id_of(entry).to_owned(),
-                entry.timestamp_ms,
-            ));
+impl Decoder {
+    /// An empty batch from these positions.
+    pub(super) fn new(from: Vec<FoldPosition>) -> Self {
+        Self {
+            batch: FoldBatch {
+                to: from.clone(),
+                from,
+                ..FoldBatch::default()
+            },
         }
     }
-    // P18: the reader also moves over what is no message.
-    for moved in batch.positions {
-        if let Some(position) = position_of(&mut decoded.to, moved.partition) {
-            position.next_offset = position.next_offset.max(moved.next_offset);
-        }
+
+    pub(super) const fn batch(&self) -> &FoldBatch {
+        &self.batch
     }
-    decoded
+
+    pub(super) fn into_batch(self) -> FoldBatch {
+        self.batch
+    }
+
+    /// Whether there is anything to be folded.
+    pub(super) fn has_moved(&self) -> bool {
+        self.batch.to != self.batch.from
+    }
+
+    pub(super) const fn records(&self) -> usize {
+        self.batch.events.len() + self.batch.quarantine.len()
+    }
+
+    /// Adds what was read. The error is the type of a record that only a newer program can count: what precedes it
+    /// was added, and nothing behind it, because it must not be passed over.
+    pub(super) fn add(&mut self, read: LogBatch) -> Result<(), String> {
+        for entry in &read.entries {
+            match UserEventRecord::from_entry(entry) {
+                Ok(record) => self.batch.events.push(event(entry, record)),
+                Err(RecordFault::Newer { type_name }) => return Err(type_name),
+                Err(fault @ (RecordFault::Foreign { .. } | RecordFault::Broken { .. })) => {
+                    self.batch.quarantine.push(quarantined(entry, &fault));
+                }
+            }
+            if let Some(position) = position_of(&mut self.batch.to, entry.partition) {
+                position.next_offset = entry.offset + 1;
+                position.last = Some((
+                    entry.offset,
+                    UserEventRecord::id_of(entry).to_owned(),
+                    entry.timestamp_ms,
+                ));
+            }
+        }
+        // P18: the reader also moves over what is no message.
+        for moved in read.positions {
+            if let Some(position) = position_of(&mut self.batch.to, moved.partition) {
+                position.next_offset = position.next_offset.max(moved.next_offset);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn position_of(positions: &mut [FoldPosition], partition: i32) -> Option<&mut FoldPosition> {
@@ -116,8 +134,8 @@ mod tests {
         }
     }
 
-    fn ends(decoded: &Decoded) -> Vec<i64> {
-        decoded.to.iter().map(|position| position.next_offset).collect()
+    fn ends(batch: &FoldBatch) -> Vec<i64> {
+        batch.to.iter().map(|position| position.next_offset).collect()
     }
 
     #[test]
@@ -130,7 +148,9 @@ mod tests {
             entries: vec![entry(0, 4, "census.user-event.v1")],
             positions: vec![moved(0, 6), moved(1, 9)],
         };
-        let decoded = decode(&[position(0, 4), position(1, 8), position(2, 1)], batch);
+        let mut decoder = Decoder::new(vec![position(0, 4), position(1, 8), position(2, 1)]);
+        decoder.add(batch).unwrap();
+        let decoded = decoder.into_batch();
         assert_eq!(ends(&decoded), [6, 9, 1]);
         assert_eq!(decoded.to[0].last, Some((4, "c:u/e".to_owned(), 7)));
         assert_eq!(decoded.to[1].last, None);
@@ -151,8 +171,9 @@ mod tests {
                 next_offset: 3,
             }],
         };
-        let decoded = decode(&[position(0, 0)], batch);
-        assert_eq!(decoded.newer.as_deref(), Some("census.user-event.v2"));
+        let mut decoder = Decoder::new(vec![position(0, 0)]);
+        assert_eq!(decoder.add(batch), Err("census.user-event.v2".to_owned()));
+        let decoded = decoder.into_batch();
         assert_eq!((decoded.events.len(), decoded.quarantine.len()), (0, 1));
         assert_eq!(ends(&decoded), [1]);
     }
@@ -165,7 +186,9 @@ mod tests {
             entries: vec![long],
             positions: Vec::new(),
         };
-        let decoded = decode(&[position(0, 0)], batch);
+        let mut decoder = Decoder::new(vec![position(0, 0)]);
+        decoder.add(batch).unwrap();
+        let decoded = decoder.into_batch();
         assert_eq!(decoded.quarantine[0].bytes.len(), QUARANTINE_BYTES_MAX);
         assert_eq!(decoded.quarantine[0].size_bytes, 3 * QUARANTINE_BYTES_MAX as u64);
         assert_eq!(ends(&decoded), [1]);

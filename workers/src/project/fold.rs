@@ -1,47 +1,42 @@
 //! Batches of the log are folded, one transaction each, and parked reports are woken after each commit.
 
-use std::mem;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use shared::faults::{self, Step};
 use shared::job::JobError;
 use shared::mutant::{self, Mutant};
-use shared::ports::{FoldPosition, LogError, LogReader, PartitionEnd, ProjectionError, ProjectorLease};
+use shared::ports::{FoldBatch, LogError, ProjectionError, ProjectorLease};
 
 use super::check::checked_positions;
-use super::decode::{Decoded, decode};
+use super::read_ahead::{Ended, ReadAhead, ends};
 use super::{Projector, Stop};
-
-/// Records of one transaction (measured: fewer cost more commits, more keep readers' snapshots old).
-pub(super) const BATCH_MAX: usize = 20_000;
 
 impl Projector {
     /// Folds until something stops it.
     pub(super) async fn project(&self, lease: &ProjectorLease) -> Stop {
-        let mut positions = match checked_positions(&*self.log, &*self.projection).await {
+        let positions = match checked_positions(&*self.log, &*self.projection).await {
             Ok(positions) => mutant::stale(Mutant::NoReloadAtTakeOver, &self.worker.0, positions),
             Err(stop) => return stop,
         };
-        let mut reader = match self.log.read(ends(&positions)).await {
+        let reader = match self.log.read(ends(&positions)).await {
             Ok(reader) => reader,
             Err(fault) => return unreadable(fault),
         };
+        let mut ahead = ReadAhead::new(reader, positions);
         // The check says that the log is the right one, not that every record of it can be counted.
         if let Err(stop) = self.resume(lease, JobError::LOG_DIVERGED).await {
             return stop;
         }
         let mut first = true;
         loop {
-            positions = match self.fold_next(lease, &mut *reader, positions).await {
-                Ok(folded) => folded,
-                Err(stop) => return stop,
-            };
-            if mem::take(&mut first)
-                && let Err(stop) = self.resume(lease, JobError::QUARANTINED_NEWER).await
-            {
+            if let Err(stop) = self.fold_next(lease, &mut ahead).await {
                 return stop;
             }
+            if first && let Err(stop) = self.resume(lease, JobError::QUARANTINED_NEWER).await {
+                return stop;
+            }
+            first = false;
         }
     }
 
@@ -52,51 +47,44 @@ impl Projector {
             .map_err(unwritable)
     }
 
-    async fn fold_next(
-        &self,
-        lease: &ProjectorLease,
-        reader: &mut dyn LogReader,
-        from: Vec<FoldPosition>,
-    ) -> Result<Vec<FoldPosition>, Stop> {
-        let batch = reader.next(BATCH_MAX).await.map_err(unreadable)?;
+    async fn fold_next(&self, lease: &ProjectorLease, ahead: &mut ReadAhead) -> Result<(), Stop> {
+        let batch = ahead.next().await.map_err(|ended| match ended {
+            Ended::Log(fault) => unreadable(fault),
+            Ended::Newer(type_name) => Stop::Newer(type_name),
+        })?;
         if self.failures.swap(0, Ordering::Relaxed) > 0 {
             tracing::info!("projecting goes on");
         }
-        let Decoded {
-            events,
-            quarantine,
-            to,
-            newer,
-        } = decode(&from, batch);
-        if to != from {
-            let started = Instant::now();
-            let partitions = to.iter().filter(|position| !from.contains(position)).count();
-            if !quarantine.is_empty() {
-                tracing::warn!(
-                    records = quarantine.len(),
-                    "records that are not ours went into quarantine"
-                );
-                metrics::counter!("census_records_quarantined_total").increment(quarantine.len() as u64);
-            }
-            let outcome = self
-                .projection
-                .fold(lease, from, to.clone(), events, quarantine)
-                .await
-                .map_err(unwritable)?;
-            metrics::histogram!("census_fold_seconds").record(started.elapsed());
-            metrics::counter!("census_events_folded_total").increment(outcome.applied);
-            tracing::info!(
-                events = outcome.applied,
-                duplicates = outcome.duplicates,
-                partitions,
-                duration_ms = started.elapsed().as_millis(),
-                "events stored"
+        let to = ends(&batch.to);
+        ahead.during(self.fold(lease, batch)).await?;
+        ahead.show_progress(&to);
+        Ok(())
+    }
+
+    async fn fold(&self, lease: &ProjectorLease, batch: FoldBatch) -> Result<(), Stop> {
+        let started = Instant::now();
+        let moved = batch.to.iter().filter(|position| !batch.from.contains(position));
+        let partitions = moved.count();
+        if !batch.quarantine.is_empty() {
+            tracing::warn!(
+                records = batch.quarantine.len(),
+                "records that are not ours went into quarantine"
             );
-            faults::reach(Step::FoldBeforeWake);
-            reader.show_progress(&ends(&to));
-            self.waker.wake_after_fold().await;
+            metrics::counter!("census_records_quarantined_total").increment(batch.quarantine.len() as u64);
         }
-        newer.map_or(Ok(to), |type_name| Err(Stop::Newer(type_name)))
+        let outcome = self.projection.fold(lease, batch).await.map_err(unwritable)?;
+        metrics::histogram!("census_fold_seconds").record(started.elapsed());
+        metrics::counter!("census_events_folded_total").increment(outcome.applied);
+        tracing::info!(
+            events = outcome.applied,
+            duplicates = outcome.duplicates,
+            partitions,
+            duration_ms = started.elapsed().as_millis(),
+            "events stored"
+        );
+        faults::reach(Step::FoldBeforeWake);
+        self.waker.wake_after_fold().await;
+        Ok(())
     }
 }
 
@@ -119,8 +107,4 @@ fn unreadable(fault: LogError) -> Stop {
         | LogError::Remade { .. }
         | LogError::Refused { .. } => Stop::Log(fault),
     }
-}
-
-pub(super) fn ends(positions: &[FoldPosition]) -> Vec<PartitionEnd> {
-    positions.iter().map(PartitionEnd::from).collect()
 }

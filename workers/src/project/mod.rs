@@ -3,6 +3,7 @@
 mod check;
 mod decode;
 mod fold;
+mod read_ahead;
 mod rebuild;
 
 use std::sync::Arc;

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use shared::job::Backoff;
 use shared::ports::{
-    EventLog, FoldBatch, FoldPosition, LogError, LogReader, PartitionEnd, Projection, ProjectionError,
+    EventLog, FoldBatch, FoldPosition, LogError, PartitionEnd, Projection, ProjectionError,
     ProjectionRebuild, RebuildTicket,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::decode::{Decoded, decode};
-use super::fold::{BATCH_MAX, ends};
+use super::read_ahead::{Ended, ReadAhead, ends};
 use crate::wake::reached;
 
 /// How often the progress is told.
@@ -101,7 +100,7 @@ impl Rebuilder {
         self.log.prepare().await?;
         let mut target = self.target().await?;
         let mut positions = starts(&target.ends);
-        let mut reader = self.log.read(ends(&positions)).await?;
+        let mut ahead = self.read(&positions).await?;
         let mut progress = Progress::new();
         loop {
             if reached(&target.ends, &positions) {
@@ -116,10 +115,11 @@ impl Rebuilder {
                 }
             }
             // What the projector has read further meanwhile is there to be read here too.
-            let batch = self.next_batch(&mut reader, &positions).await?;
+            let batch = self.next_batch(&mut ahead, &positions).await?;
             positions.clone_from(&batch.to);
             let caught_up = reached(&target.ends, &positions).then_some(&target);
-            if self.fold(ticket, batch, caught_up, &mut progress).await? {
+            let folded = self.fold(ticket, batch, caught_up, &mut progress);
+            if ahead.during(folded).await? {
                 return Ok(progress.rebuilt);
             }
             progress.tell(&target, &positions);
@@ -141,45 +141,35 @@ impl Rebuilder {
         Ok(Target { ends, lost })
     }
 
+    async fn read(&self, from: &[FoldPosition]) -> Result<ReadAhead, LogError> {
+        let reader = self.log.read(ends(from)).await?;
+        Ok(ReadAhead::new(reader, from.to_vec()))
+    }
+
     /// Reads on, also over a time in which the log is away.
     async fn next_batch(
         &self,
-        reader: &mut Box<dyn LogReader>,
+        ahead: &mut ReadAhead,
         from: &[FoldPosition],
     ) -> Result<FoldBatch, RebuildFault> {
         let mut failures = 0;
         loop {
-            match reader.next(BATCH_MAX).await {
-                Ok(batch) => {
-                    let Decoded {
-                        events,
-                        quarantine,
-                        to,
-                        newer,
-                    } = decode(from, batch);
-                    return match newer {
-                        Some(type_name) => Err(RebuildFault::Newer(type_name)),
-                        None => Ok(FoldBatch {
-                            from: from.to_vec(),
-                            to,
-                            events,
-                            quarantine,
-                        }),
-                    };
-                }
-                Err(LogError::OutOfRange { partition, offset: 0 }) => {
+            match ahead.next().await {
+                Ok(batch) => return Ok(batch),
+                Err(Ended::Newer(type_name)) => return Err(RebuildFault::Newer(type_name)),
+                Err(Ended::Log(LogError::OutOfRange { partition, offset: 0 })) => {
                     return Err(RebuildFault::NotFromTheStart { partition });
                 }
-                Err(fault @ LogError::Away { .. }) => {
+                Err(Ended::Log(fault @ LogError::Away { .. })) => {
                     failures += 1;
                     tracing::warn!(
                         error = &fault as &dyn std::error::Error,
                         "the rebuild waits for the event log"
                     );
                     tokio::time::sleep(Backoff::RECONNECT.draw(failures)).await;
-                    *reader = self.log.read(ends(from)).await?;
+                    *ahead = self.read(from).await?;
                 }
-                Err(fault) => return Err(fault.into()),
+                Err(Ended::Log(fault)) => return Err(fault.into()),
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::job::{JobError, JobId, JobState, JobView, ReportRequest, WorkerId};
-use shared::ports::{EventLog, FoldPosition, Projection};
+use shared::ports::{EventLog, FoldBatch, FoldPosition, Projection};
 
 use crate::bench::{Bench, Shape};
 
@@ -97,10 +97,12 @@ async fn p22_the_rescuer_looks_once_more_before_it_fails_a_late_report() {
         next_offset: end.next_offset,
         last: None,
     });
-    let folded = bench
-        .projection
-        .fold(&lease, from, to.collect(), Vec::new(), Vec::new());
-    folded.await.unwrap();
+    let batch = FoldBatch {
+        from,
+        to: to.collect(),
+        ..FoldBatch::default()
+    };
+    bench.projection.fold(&lease, batch).await.unwrap();
     bench.clock.pass(Duration::from_secs(
         u64::from(ReportRequest::DEFAULT_DEADLINE_S) + 1,
     ));

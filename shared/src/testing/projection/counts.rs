@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Folder, ProjectionUnderTest, event, query};
 use crate::event::EventId;
 use crate::job::GroupBy;
-use crate::ports::{FoldEvent, FoldPosition};
+use crate::ports::{FoldBatch, FoldEvent, FoldPosition};
 
 const HERE: [&str; 3] = ["US", "OH", "Chagrin Falls"];
 
@@ -54,7 +54,15 @@ pub async fn p12_a_clients_id_is_unique_per_user_over_partitions(subject: &dyn P
     ] {
         let folded = folder
             .projection
-            .fold(&folder.lease, to(offset), to(offset + 1), events, Vec::new())
+            .fold(
+                &folder.lease,
+                FoldBatch {
+                    from: to(offset),
+                    to: to(offset + 1),
+                    events,
+                    ..FoldBatch::default()
+                },
+            )
             .await
             .expect("the batch is folded");
         assert_eq!((folded.applied, folded.duplicates), counted);

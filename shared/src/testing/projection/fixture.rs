@@ -11,8 +11,8 @@ use crate::event::EventId;
 use crate::job::{GroupBy, Report, ReportRow, WorkerId};
 use crate::place::PlaceKey;
 use crate::ports::{
-    Clock, FoldEvent, FoldOutcome, FoldPosition, LogStanding, Projection, ProjectionError, ProjectionRebuild,
-    ProjectorLease, Quarantine, ReportQuery,
+    Clock, FoldBatch, FoldEvent, FoldOutcome, FoldPosition, LogStanding, Projection, ProjectionError,
+    ProjectionRebuild, ProjectorLease, Quarantine, ReportQuery,
 };
 use crate::time::Timestamp;
 
@@ -115,7 +115,15 @@ impl Folder {
         };
         let folded = self
             .projection
-            .fold(&self.lease, vec![from], vec![to], events, Vec::new())
+            .fold(
+                &self.lease,
+                FoldBatch {
+                    from: vec![from],
+                    to: vec![to],
+                    events,
+                    ..FoldBatch::default()
+                },
+            )
             .await?;
         self.next_offset = next_offset;
         Ok(folded)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Folder, ProjectionUnderTest, event, query};
 use crate::job::{GroupBy, PartitionOffset, WorkerId};
-use crate::ports::{FoldPosition, ProjectionError, QuarantineRecord};
+use crate::ports::{FoldBatch, FoldPosition, ProjectionError, QuarantineRecord};
 
 const HERE: [&str; 3] = ["US", "OH", "Chagrin Falls"];
 
@@ -33,7 +33,15 @@ pub async fn p16_a_fenced_batch_changes_nothing_and_is_counted_when_it_comes_aga
     }];
     let refused = folder
         .projection
-        .fold(&folder.lease, vec![wrong], vec![to], batch.clone(), quarantine)
+        .fold(
+            &folder.lease,
+            FoldBatch {
+                from: vec![wrong],
+                to: vec![to],
+                events: batch.clone(),
+                quarantine,
+            },
+        )
         .await;
     assert!(matches!(refused, Err(ProjectionError::Fenced)));
     let report = folder.report(query(GroupBy::City)).await;
@@ -63,7 +71,15 @@ pub async fn p16_a_stale_projector_is_fenced(subject: &dyn ProjectionUnderTest) 
         ..stale.from()
     };
     let folded = successor
-        .fold(&lease, vec![stale.from()], vec![to], batch, Vec::new())
+        .fold(
+            &lease,
+            FoldBatch {
+                from: vec![stale.from()],
+                to: vec![to],
+                events: batch,
+                ..FoldBatch::default()
+            },
+        )
         .await
         .expect("the successor folds");
     assert_eq!(folded.applied, 1);
@@ -89,7 +105,14 @@ pub async fn positions_survive_another_start(subject: &dyn ProjectionUnderTest) 
     let from = vec![position(3, 0, None), position(0, 0, None)];
     folder
         .projection
-        .fold(&folder.lease, from, to.clone(), Vec::new(), Vec::new())
+        .fold(
+            &folder.lease,
+            FoldBatch {
+                from,
+                to: to.clone(),
+                ..FoldBatch::default()
+            },
+        )
         .await
         .expect("the batch is folded");
     drop(folder);
@@ -121,10 +144,11 @@ pub async fn p18_a_batch_without_records_keeps_the_last_record(subject: &dyn Pro
         .projection
         .fold(
             &folder.lease,
-            before.clone(),
-            vec![position(0, 9, None)],
-            Vec::new(),
-            Vec::new(),
+            FoldBatch {
+                from: before.clone(),
+                to: vec![position(0, 9, None)],
+                ..FoldBatch::default()
+            },
         )
         .await
         .expect("the batch is folded");
@@ -151,10 +175,12 @@ pub async fn p19_a_record_in_quarantine_is_reported_once(subject: &dyn Projectio
         .projection
         .fold(
             &folder.lease,
-            vec![position(0, 0, None)],
-            vec![position(0, 2, None)],
-            Vec::new(),
-            vec![record(0), record(1), record(1)],
+            FoldBatch {
+                from: vec![position(0, 0, None)],
+                to: vec![position(0, 2, None)],
+                quarantine: vec![record(0), record(1), record(1)],
+                ..FoldBatch::default()
+            },
         )
         .await
         .expect("the batch is folded");

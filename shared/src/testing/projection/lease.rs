@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ProjectionUnderTest;
 use crate::job::WorkerId;
-use crate::ports::{Projection, ProjectionError, ProjectorLease};
+use crate::ports::{FoldBatch, Projection, ProjectionError, ProjectorLease};
 
 const TTL: Duration = Duration::from_secs(15);
 
@@ -56,9 +56,7 @@ pub async fn p16_a_released_lease_is_free_at_once(subject: &dyn ProjectionUnderT
         .await
         .expect("it is released");
     assert_eq!(projector(&projection).await, None);
-    let folded = projection
-        .fold(&lease, Vec::new(), Vec::new(), Vec::new(), Vec::new())
-        .await;
+    let folded = projection.fold(&lease, FoldBatch::default()).await;
     assert!(matches!(folded, Err(ProjectionError::Fenced)));
     assert!(hold(&projection, "b").await.is_some());
 }
@@ -85,9 +83,7 @@ pub async fn p16_an_earlier_lease_of_the_same_worker_does_not_fold(subject: &dyn
         .await
         .expect("it is released");
     hold(&projection, "a").await.expect("it is free");
-    let folded = projection
-        .fold(&earlier, Vec::new(), Vec::new(), Vec::new(), Vec::new())
-        .await;
+    let folded = projection.fold(&earlier, FoldBatch::default()).await;
     assert!(matches!(folded, Err(ProjectionError::Fenced)));
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Folder, ProjectionUnderTest, event, query};
 use crate::job::GroupBy;
-use crate::ports::{FoldEvent, FoldPosition, QuarantineRecord, RecordPlace};
+use crate::ports::{FoldBatch, FoldEvent, FoldPosition, QuarantineRecord, RecordPlace};
 
 const HERE: [&str; 3] = ["US", "OH", "Chagrin Falls"];
 
@@ -86,7 +86,15 @@ async fn put_aside(folder: &Folder, records: Vec<QuarantineRecord>, next_offset:
         .collect();
     folder
         .projection
-        .fold(&folder.lease, before, to, Vec::new(), records)
+        .fold(
+            &folder.lease,
+            FoldBatch {
+                from: before,
+                to,
+                quarantine: records,
+                ..FoldBatch::default()
+            },
+        )
         .await
         .expect("the batch is folded");
 }

@@ -50,10 +50,12 @@ pub async fn p20_a_rebuild_ends_with_the_same_reports(subject: &dyn ProjectionUn
         .projection
         .fold(
             &folder.lease,
-            before.clone(),
-            to,
-            Vec::new(),
-            vec![aside(0), aside(1)],
+            FoldBatch {
+                from: before.clone(),
+                to,
+                quarantine: vec![aside(0), aside(1)],
+                ..FoldBatch::default()
+            },
         )
         .await
         .expect("the batch is folded");

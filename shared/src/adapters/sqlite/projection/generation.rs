@@ -34,7 +34,7 @@ const TABLES: [&str; 11] = [
     "corrections",
     "counted_ranges",
     "counted_ids",
-    "users",
+    "known_users",
     "places",
     "spellings",
     "place_users",

@@ -14,6 +14,7 @@ mod quarantine;
 mod rebuild;
 mod report;
 mod standing;
+mod users;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,13 +30,17 @@ use super::{OpenError, ReadError, Reader, Schema, Write, Writer};
 use crate::job::{Report, WorkerId};
 use crate::mutant::{self, Mutant};
 use crate::ports::{
-    Clock, ComponentHealth, FoldBatch, FoldEvent, FoldOutcome, FoldPosition, Health, Projection,
-    ProjectionError, ProjectorLease, QuarantineRecord, ReportQuery,
+    Clock, ComponentHealth, FoldBatch, FoldOutcome, FoldPosition, Health, Projection, ProjectionError,
+    ProjectorLease, ReportQuery,
 };
 
 const SCHEMA: Schema = Schema {
     name: "projection",
-    migrations: &[include_str!("schema.sql"), include_str!("migration_2.sql")],
+    migrations: &[
+        include_str!("schema.sql"),
+        include_str!("migration_2.sql"),
+        include_str!("migration_3.sql"),
+    ],
 };
 
 /// The projection in a SQLite file that several processes may open. Cheap to clone.
@@ -113,21 +118,8 @@ impl Projection for ProjectionStore {
         self.answer("positions", result)
     }
 
-    async fn fold(
-        &self,
-        lease: &ProjectorLease,
-        from: Vec<FoldPosition>,
-        to: Vec<FoldPosition>,
-        events: Vec<FoldEvent>,
-        quarantine: Vec<QuarantineRecord>,
-    ) -> Result<FoldOutcome, ProjectionError> {
+    async fn fold(&self, lease: &ProjectorLease, batch: FoldBatch) -> Result<FoldOutcome, ProjectionError> {
         let lease = lease.clone();
-        let batch = FoldBatch {
-            from,
-            to,
-            events,
-            quarantine,
-        };
         let offsets_first = mutant::on(Mutant::CommitOffsetsFirst);
         if offsets_first {
             let (from, to) = (batch.from.clone(), batch.to.clone());

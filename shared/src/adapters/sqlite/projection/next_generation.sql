@@ -35,9 +35,10 @@ CREATE TABLE next_counted_ids (
   id BLOB PRIMARY KEY
 ) WITHOUT ROWID;
 
-CREATE TABLE next_users (
+CREATE TABLE next_known_users (
   hash BLOB    PRIMARY KEY,
-  id   INTEGER NOT NULL
+  id   INTEGER NOT NULL,
+  home INTEGER
 ) WITHOUT ROWID;
 
 CREATE TABLE next_places (

@@ -1,6 +1,6 @@
 //! Places of the three levels: found or made by their key, and shown by their most frequent spelling.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -17,23 +17,47 @@ pub(super) const COUNTRY: i64 = 2;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ids {
     pub(super) city: i64,
-    pub(super) state: i64,
-    pub(super) country: i64,
+    state: i64,
+    country: i64,
 }
 
-/// The rows of each event's place; missing ones are made.
-pub(super) fn intern<'a>(
-    file: &Connection,
-    t: Tables,
-    events: &[&'a FoldEvent],
-) -> rusqlite::Result<HashMap<&'a PlaceKey, Ids>> {
-    let mut known: HashMap<&PlaceKey, Ids> = HashMap::new();
-    for event in events {
-        if !known.contains_key(&event.place) {
-            known.insert(&event.place, find_or_make(file, t, &event.place)?);
-        }
+impl Ids {
+    pub(super) const LEVELS: usize = 3;
+
+    /// From the city outwards.
+    pub(super) const fn levels(&self) -> [i64; Self::LEVELS] {
+        [self.city, self.state, self.country]
     }
-    Ok(known)
+}
+
+/// The rows of each event's place, in the order of the events; missing ones are made.
+pub(super) fn intern(file: &Connection, t: Tables, events: &[&FoldEvent]) -> rusqlite::Result<Vec<Ids>> {
+    let mut known: HashMap<&PlaceKey, Ids> = HashMap::new();
+    events
+        .iter()
+        .map(|event| match known.get(&event.place) {
+            Some(ids) => Ok(*ids),
+            None => {
+                let ids = find_or_make(file, t, &event.place)?;
+                known.insert(&event.place, ids);
+                Ok(ids)
+            }
+        })
+        .collect()
+}
+
+/// The rows of a city's place.
+pub(super) fn of_city(file: &Connection, t: Tables, city: i64) -> rusqlite::Result<Ids> {
+    file.prepare_cached(&format!(
+        "SELECT in_state, in_country FROM {t}places WHERE id = ?1"
+    ))?
+    .query_row([city], |row| {
+        Ok(Ids {
+            city,
+            state: row.get(0)?,
+            country: row.get(1)?,
+        })
+    })
 }
 
 fn find_or_make(file: &Connection, t: Tables, key: &PlaceKey) -> rusqlite::Result<Ids> {
@@ -73,21 +97,18 @@ fn find_or_make(file: &Connection, t: Tables, key: &PlaceKey) -> rusqlite::Resul
     })
 }
 
-/// Counts the spellings of `events`, and shows the most frequent one, of equals the smallest by code points.
-pub(super) fn spell(
-    file: &Connection,
-    t: Tables,
-    events: &[&FoldEvent],
-    places: &HashMap<&PlaceKey, Ids>,
-) -> rusqlite::Result<()> {
-    let mut spellings: BTreeMap<(i64, &str), i64> = BTreeMap::new();
-    for event in events {
-        let ids = &places[&event.place];
-        *spellings.entry((ids.city, &event.city)).or_default() += 1;
+/// Counts the spellings of `events`, which happened `at` these places, and shows the most frequent one, of equals the
+/// smallest by code points.
+pub(super) fn spell(file: &Connection, t: Tables, events: &[&FoldEvent], at: &[Ids]) -> rusqlite::Result<()> {
+    let mut spellings: HashMap<(i64, &str), i64> = HashMap::new();
+    for (event, at) in events.iter().zip(at) {
+        *spellings.entry((at.city, &event.city)).or_default() += 1;
         if let Some(state) = &event.state {
-            *spellings.entry((ids.state, state)).or_default() += 1;
+            *spellings.entry((at.state, state)).or_default() += 1;
         }
     }
+    let mut spellings: Vec<((i64, &str), i64)> = spellings.into_iter().collect();
+    spellings.sort_unstable();
     let mut count = file.prepare_cached(&format!(
         "INSERT INTO {t}spellings (place, text, events) VALUES (?1, ?2, ?3)
          ON CONFLICT (place, text) DO UPDATE SET events = events + excluded.events"
@@ -95,7 +116,7 @@ pub(super) fn spell(
     for ((place, text), events) in &spellings {
         count.execute(params![place, text, events])?;
     }
-    let mut changed: Vec<i64> = spellings.into_keys().map(|(place, _)| place).collect();
+    let mut changed: Vec<i64> = spellings.iter().map(|((place, _), _)| *place).collect();
     changed.dedup();
     // SQLite compares the bytes of UTF-8, whose order is that of the code points.
     let mut show = file.prepare_cached(&format!(

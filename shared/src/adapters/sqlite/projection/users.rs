@@ -1,0 +1,220 @@
+//! Users by a hash of their id, each with a number and a home: the city of its first event. A user counts at its home
+//! without a row of its own; only the other places where it was seen have one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::dedup;
+use super::generation::Tables;
+use super::places::{self, Ids};
+use crate::ports::FoldEvent;
+
+/// The user of an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct User {
+    /// 1 to the number of users.
+    pub(super) id: i64,
+    /// Where it counts already; `None` where an earlier version has seen it first, which kept rows for every place.
+    home: Option<Ids>,
+    /// Whether it was not known before this event.
+    is_new: bool,
+}
+
+/// The users of `events`, which happened `at` these places, in the same order, and how many users there are then.
+pub(super) fn intern(
+    file: &Connection,
+    t: Tables,
+    events: &[&FoldEvent],
+    at: &[Ids],
+    mut known: i64,
+) -> rusqlite::Result<(Vec<User>, i64)> {
+    let mut sorted: Vec<([u8; 16], usize)> = events
+        .iter()
+        .enumerate()
+        .map(|(place, event)| (dedup::hash("user", event.user.as_bytes(), b""), place))
+        .collect();
+    // Sorted keys touch each page once, and the first event of a user comes first.
+    sorted.sort_unstable();
+    let mut find = file.prepare_cached(&format!("SELECT id, home FROM {t}known_users WHERE hash = ?1"))?;
+    let mut make = file.prepare_cached(&format!(
+        "INSERT INTO {t}known_users (hash, id, home) VALUES (?1, ?2, ?3)"
+    ))?;
+    let mut homes: HashMap<i64, Ids> = at.iter().map(|at| (at.city, *at)).collect();
+    let nobody = User {
+        id: 0,
+        home: None,
+        is_new: false,
+    };
+    let mut users = vec![nobody; events.len()];
+    for same in sorted.chunk_by(|(one, _), (other, _)| one == other) {
+        let (hash, first) = same[0];
+        let found: Option<(i64, Option<i64>)> = find
+            .query_row([hash], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let user = match found {
+            Some((id, home)) => User {
+                id,
+                home: home.map(|city| home_of(file, t, city, &mut homes)).transpose()?,
+                is_new: false,
+            },
+            None => {
+                known += 1;
+                make.execute(params![hash, known, at[first].city])?;
+                User {
+                    id: known,
+                    home: Some(at[first]),
+                    is_new: false,
+                }
+            }
+        };
+        for (_, place) in same {
+            users[*place] = user;
+        }
+        users[first].is_new = found.is_none();
+    }
+    Ok((users, known))
+}
+
+fn home_of(file: &Connection, t: Tables, city: i64, known: &mut HashMap<i64, Ids>) -> rusqlite::Result<Ids> {
+    if let Some(home) = known.get(&city) {
+        return Ok(*home);
+    }
+    let home = places::of_city(file, t, city)?;
+    known.insert(city, home);
+    Ok(home)
+}
+
+/// Adds the users that the places gain with these events to `gains`.
+pub(super) fn place(
+    file: &Connection,
+    t: Tables,
+    users: &[User],
+    at: &[Ids],
+    gains: &mut BTreeMap<i64, Gain>,
+) -> rusqlite::Result<()> {
+    let mut away = Vec::new();
+    for (user, at) in users.iter().zip(at) {
+        if user.is_new {
+            for place in at.levels() {
+                gains.entry(place).or_default().users += 1;
+            }
+        } else if user.home.is_none_or(|home| home.city != at.city) {
+            away.push((*at, *user));
+        }
+    }
+    let mut keep = file.prepare_cached(&format!(
+        "INSERT OR IGNORE INTO {t}place_users (place, user) VALUES (?1, ?2)"
+    ))?;
+    // From the city outwards: who was in a city before was in its state and its country before.
+    for level in 0..Ids::LEVELS {
+        away.sort_unstable_by_key(|(at, user)| (at.levels()[level], user.id));
+        away.dedup_by_key(|(at, user)| (at.levels()[level], user.id));
+        let mut newly = Vec::with_capacity(away.len());
+        for (at, user) in away {
+            let place = at.levels()[level];
+            if user.home.is_some_and(|home| home.levels()[level] == place) {
+                continue;
+            }
+            if keep.execute([place, user.id])? == 1 {
+                gains.entry(place).or_default().users += 1;
+                newly.push((at, user));
+            }
+        }
+        away = newly;
+    }
+    Ok(())
+}
+
+/// What a place gains.
+#[derive(Debug, Default)]
+pub(super) struct Gain {
+    pub(super) users: i64,
+    pub(super) events: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::{SCHEMA, fold};
+    use super::*;
+    use crate::event::EventId;
+    use crate::place::PlaceKey;
+    use crate::time::Timestamp;
+
+    fn event(ordinal: u64, user: &str, city: &str) -> FoldEvent {
+        FoldEvent {
+            partition: 0,
+            offset: 0,
+            id: EventId::Ordinal {
+                root: Uuid::from_u128(1),
+                ordinal,
+            },
+            user: user.to_owned(),
+            time: Timestamp::from_millis(0),
+            place: PlaceKey {
+                country: "US".to_owned(),
+                state: Some("oh".to_owned()),
+                city: city.to_owned(),
+            },
+            state: None,
+            city: city.to_owned(),
+            replaces: None,
+        }
+    }
+
+    /// The users of a city, and of its country.
+    fn users(file: &Connection, city: &str) -> (i64, i64) {
+        let of = |level: i64, city: Option<&str>| -> i64 {
+            file.query_row(
+                "SELECT users FROM places WHERE level = ?1 AND city IS ?2",
+                params![level, city],
+                |row| row.get(0),
+            )
+            .unwrap()
+        };
+        (of(places::CITY, Some(city)), of(places::COUNTRY, None))
+    }
+
+    #[test]
+    fn p24_who_was_counted_by_an_earlier_version_is_not_counted_again() {
+        let file = Connection::open_in_memory().unwrap();
+        for migration in SCHEMA.migrations {
+            file.execute_batch(migration).unwrap();
+        }
+        fold::fold(&file, Tables::Present, &[event(0, "ada", "akron")]).unwrap();
+        assert_eq!(users(&file, "akron"), (1, 1));
+        // As the versions before kept her.
+        file.execute_batch(
+            "UPDATE known_users SET home = NULL; INSERT INTO place_users SELECT id, 1 FROM places",
+        )
+        .unwrap();
+        fold::fold(&file, Tables::Present, &[event(1, "ada", "akron")]).unwrap();
+        assert_eq!(users(&file, "akron"), (1, 1));
+        fold::fold(
+            &file,
+            Tables::Present,
+            &[event(2, "ada", "dayton"), event(3, "bob", "dayton")],
+        )
+        .unwrap();
+        assert_eq!(users(&file, "dayton"), (2, 2));
+    }
+
+    #[test]
+    fn only_places_away_from_home_take_a_row() {
+        let file = Connection::open_in_memory().unwrap();
+        for migration in SCHEMA.migrations {
+            file.execute_batch(migration).unwrap();
+        }
+        for (n, city) in (0..).zip(["akron", "dayton", "akron", "dayton"]) {
+            fold::fold(&file, Tables::Present, &[event(n, "ada", city)]).unwrap();
+        }
+        assert_eq!(users(&file, "akron"), (1, 1));
+        assert_eq!(users(&file, "dayton"), (1, 1));
+        let rows: i64 = file
+            .query_row("SELECT count(*) FROM place_users", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 1);
+    }
+}

@@ -9,6 +9,8 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::event::{RawAddress, RawEvent, RawText};
 
+use super::plain;
+
 /// What a URI fragment cannot hold as it is (RFC 6901 §6).
 const FRAGMENT: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -61,7 +63,7 @@ pub(super) fn each_member<'a>(
             f.write_str("an object")
         }
         fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-            while let Some(Name(name)) = map.next_key()? {
+            while let Some(Text(name)) = map.next_key()? {
                 let value = map.next_value()?;
                 (self.0)(name, value);
             }
@@ -102,17 +104,17 @@ pub(super) fn each_element<'a>(
     deserializer.end()
 }
 
-/// A member's name; borrowed where it has no escapes.
+/// A text; borrowed where it has no escapes.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// The text of a value, or what it is instead.
 pub(super) fn text(raw: &RawValue) -> RawText<'_> {
     match type_name(raw) {
         "null" => RawText::Absent,
         "a string" => match serde_json::from_str(raw.get()) {
-            Ok(Name(text)) => RawText::Text(text),
+            Ok(Text(text)) => RawText::Text(text),
             // The syntax was checked with the whole body; only the characters can still be wrong.
             Err(_) => RawText::Bad(HALF_PAIR),
         },
@@ -122,6 +124,11 @@ pub(super) fn text(raw: &RawValue) -> RawText<'_> {
 
 /// An event, whatever its members hold; `Err` with the type where the value is no object.
 pub(super) fn event(raw: &RawValue) -> Result<RawEvent<'_>, RawText<'static>> {
+    plain::event(raw.get()).map_or_else(|| each(raw), Ok)
+}
+
+/// An event whose members are looked at one by one.
+pub(super) fn each(raw: &RawValue) -> Result<RawEvent<'_>, RawText<'static>> {
     if type_name(raw) != "an object" {
         return Err(RawText::Other(type_name(raw)));
     }

@@ -7,6 +7,7 @@ mod json;
 mod mail_to;
 mod members;
 mod ndjson;
+mod plain;
 mod records;
 mod report;
 mod schedule;

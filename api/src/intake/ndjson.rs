@@ -2,9 +2,10 @@
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use shared::event::{CleanEvent, Fault, FaultCode};
+use shared::event::{CleanEvent, Fault, FaultCode, clean};
 
 use super::json::read_event;
+use super::plain;
 use super::records::line_fault;
 
 /// The event of a line.
@@ -12,12 +13,18 @@ use super::records::line_fault;
 /// # Errors
 /// Its first fault.
 pub(super) fn read(line: &str, max_text: usize) -> Result<CleanEvent, Fault> {
-    let value: &RawValue =
-        serde_json::from_str(line).map_err(|error| line_fault(FaultCode::BadJson, not_json(line, &error)))?;
-    read_event(value, max_text, "#").map_err(|faults| {
+    let event = match plain::event(line) {
+        Some(raw) => clean(&raw, max_text, "#"),
+        None => read_event(value(line)?, max_text, "#"),
+    };
+    event.map_err(|faults| {
         let first = faults.into_iter().next();
         first.unwrap_or_else(|| line_fault(FaultCode::BadValue, "the event is not valid"))
     })
+}
+
+fn value(line: &str) -> Result<&RawValue, Fault> {
+    serde_json::from_str(line).map_err(|error| line_fault(FaultCode::BadJson, not_json(line, &error)))
 }
 
 fn not_json(line: &str, error: &serde_json::Error) -> String {

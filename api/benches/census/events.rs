@@ -36,11 +36,13 @@ pub(crate) fn ndjson(events: std::ops::Range<u64>) -> impl Iterator<Item = Bytes
 pub(crate) fn record_bytes() -> usize {
     let mut line = Vec::new();
     StoredEvent::write(0, &clean(0), &mut line);
+    let line = Bytes::from(line);
     let stored = StoredEvent::lines(&line)
         .next()
         .and_then(Result::ok)
         .expect("the line was just written");
-    let record = UserEventRecord::to_record(&stored, JobId::generate(), TraceContext::generate())
+    let trace = TraceContext::generate().to_string();
+    let (_, record) = UserEventRecord::to_record(&stored, &line, JobId::generate(), &trace)
         .expect("the line was just written");
     let headers: usize = record
         .headers

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::Health;
+use super::{Health, LogHeaders};
 
 /// The log of events, written by step 5 and read by step 6.
 #[async_trait]
@@ -157,7 +157,7 @@ pub struct LogEntry {
     /// The key.
     pub key: Option<Bytes>,
     /// Names and values of the headers; a value that is not UTF-8 is left out.
-    pub headers: Vec<(String, String)>,
+    pub headers: LogHeaders,
     /// The value.
     pub value: Option<Bytes>,
 }

@@ -14,6 +14,7 @@ const TYPE_FAMILY: &str = "census.user-event.v";
 const TYPE: &str = "census.user-event.v1";
 const SOURCE: &str = "/census";
 const SPEC_VERSION: &str = "1.0";
+const ID: &str = "ce_id";
 const CONTENT_TYPE: &str = "application/json";
 /// An extension attribute: the place of the record that this one corrects, like `3/1200`.
 const REPLACES: &str = "ce_replaces";
@@ -54,21 +55,27 @@ pub enum RecordFault {
 }
 
 impl UserEventRecord {
-    /// The record of a stored event of a job with root `root`.
+    /// The identity and the record of a stored event of `body`, which it shares, of a job with root `root`; `trace` is that of the
+    /// job as a header.
     ///
     /// # Errors
     /// [`StoredEventFault`] when the stored event is not one of ours.
+    ///
+    /// # Panics
+    /// When the event was not read from `body`.
     pub fn to_record(
         stored: &StoredEvent<'_>,
+        body: &Bytes,
         root: JobId,
-        trace: TraceContext,
-    ) -> Result<LogRecord, StoredEventFault> {
+        trace: &str,
+    ) -> Result<(EventId, LogRecord), StoredEventFault> {
         let head = stored.head(root.0)?;
-        Ok(LogRecord {
+        let record = LogRecord {
             key: Bytes::copy_from_slice(head.user_id.as_bytes()),
-            headers: headers(head.id.to_string(), head.time.into_owned(), trace),
-            value: Bytes::copy_from_slice(stored.user.get().as_bytes()),
-        })
+            headers: headers(head.id.to_string(), head.time.into_owned(), trace.to_owned()),
+            value: body.slice_ref(stored.user.get().as_bytes()),
+        };
+        Ok((head.id, record))
     }
 
     /// The record of an event that corrects the record at `replaces`, under the identity `id` (P19).
@@ -79,7 +86,7 @@ impl UserEventRecord {
         replaces: RecordPlace,
         trace: TraceContext,
     ) -> LogRecord {
-        let mut headers = headers(id.to_string(), user.datetime.to_string(), trace);
+        let mut headers = headers(id.to_string(), user.datetime.to_string(), trace.to_string());
         headers.push((REPLACES, replaces.to_string().into()));
         LogRecord {
             key: Bytes::copy_from_slice(user.id.as_bytes()),
@@ -93,13 +100,7 @@ impl UserEventRecord {
     /// # Errors
     /// [`RecordFault`] says whether it may be put aside.
     pub fn from_entry(entry: &LogEntry) -> Result<Self, RecordFault> {
-        let header = |name: &str| {
-            entry
-                .headers
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.as_str())
-        };
+        let header = |name| entry.headers.get(name);
         let type_name = header("ce_type").ok_or(RecordFault::Foreign { reason: "no ce_type" })?;
         if type_name != TYPE {
             let newer = type_name
@@ -115,7 +116,7 @@ impl UserEventRecord {
                 }
             });
         }
-        let id = header("ce_id")
+        let id = header(ID)
             .and_then(|id| id.parse().ok())
             .ok_or(RecordFault::Foreign {
                 reason: "no ce_id of ours",
@@ -133,33 +134,27 @@ impl UserEventRecord {
     /// The event's id of a record, as far as it has one: for telling one log from another (P17).
     #[must_use]
     pub fn id_of(entry: &LogEntry) -> &str {
-        id_in(&entry.headers)
+        entry.headers.get(ID).unwrap_or_default()
     }
 
     /// The event's id of a record that is to be written.
     #[must_use]
     pub fn id_of_new(record: &LogRecord) -> &str {
-        id_in(&record.headers)
+        let id = record.headers.iter().find(|(name, _)| *name == ID);
+        id.map_or("", |(_, value)| value)
     }
 }
 
-fn headers(id: String, time: String, trace: TraceContext) -> Vec<(&'static str, Cow<'static, str>)> {
+fn headers(id: String, time: String, trace: String) -> Vec<(&'static str, Cow<'static, str>)> {
     vec![
-        ("ce_id", id.into()),
+        (ID, id.into()),
         ("ce_type", TYPE.into()),
         ("ce_source", SOURCE.into()),
         ("ce_specversion", SPEC_VERSION.into()),
         ("ce_time", time.into()),
         ("content-type", CONTENT_TYPE.into()),
-        ("traceparent", trace.to_string().into()),
+        ("traceparent", trace.into()),
     ]
-}
-
-fn id_in<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> &str {
-    headers
-        .iter()
-        .find(|(name, _)| name.as_ref() == "ce_id")
-        .map_or("", |(_, value)| value.as_ref())
 }
 
 #[cfg(test)]
@@ -170,11 +165,10 @@ mod tests {
 
     fn golden() -> LogRecord {
         let root = "0199f0c2-0000-7000-8000-000000000001".parse().unwrap();
-        let trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00"
-            .parse()
-            .unwrap();
-        let stored = StoredEvent::lines(STORED.as_bytes()).next().unwrap().unwrap();
-        UserEventRecord::to_record(&stored, root, trace).unwrap()
+        let trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00";
+        let body = Bytes::from_static(STORED.as_bytes());
+        let stored = StoredEvent::lines(&body).next().unwrap().unwrap();
+        UserEventRecord::to_record(&stored, &body, root, trace).unwrap().1
     }
 
     fn entry(record: &LogRecord) -> LogEntry {
@@ -183,11 +177,7 @@ mod tests {
             offset: 0,
             timestamp_ms: 0,
             key: Some(record.key.clone()),
-            headers: record
-                .headers
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.to_string()))
-                .collect(),
+            headers: record.headers.iter().map(|(name, value)| (name, value)).collect(),
             value: Some(record.value.clone()),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use shared::event::EventId;
 use shared::faults::{self, Step};
 use shared::job::{JobId, Receipt};
 use shared::mutant::{self, Mutant};
@@ -129,7 +130,7 @@ impl SubmitHandler {
         faults::reach(Step::PublishAfterAppend);
         metrics::histogram!("census_publish_seconds").record(started.elapsed());
         let mut fault = None;
-        for (delivery, id) in deliveries.into_iter().zip(ids) {
+        for (delivery, id) in deliveries.into_iter().zip(&ids) {
             match delivery {
                 Ok(delivery) => tally.add(delivery, id),
                 Err(_) if mutant::on(Mutant::CompletionBeforeAcknowledgements) => tally.events += 1,
@@ -144,13 +145,14 @@ fn records(
     root: JobId,
     trace: TraceContext,
     chunk: &InputChunk,
-) -> Result<(Vec<LogRecord>, Vec<String>), HandlerFault> {
+) -> Result<(Vec<LogRecord>, Vec<EventId>), HandlerFault> {
     let mut records = Vec::with_capacity(chunk.events as usize);
     let mut ids = Vec::with_capacity(chunk.events as usize);
+    let trace = trace.to_string();
     for stored in StoredEvent::lines(&chunk.body) {
         let stored = stored?;
-        let record = UserEventRecord::to_record(&stored, root, trace)?;
-        ids.push(UserEventRecord::id_of_new(&record).to_owned());
+        let (id, record) = UserEventRecord::to_record(&stored, &chunk.body, root, &trace)?;
+        ids.push(id);
         records.push(record);
     }
     Ok((records, ids))
@@ -168,7 +170,8 @@ fn worst(known: &mut Option<LogError>, fault: LogError) {
 struct Tally {
     topic: String,
     events: u64,
-    partitions: BTreeMap<i32, (Receipt, Option<RecordMark>)>,
+    /// With the offset and the identity of the newest record.
+    partitions: BTreeMap<i32, (Receipt, Option<(i64, EventId)>)>,
 }
 
 impl Tally {
@@ -180,10 +183,10 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, delivery: LogDelivery, event_id: String) {
+    fn add(&mut self, delivery: LogDelivery, event_id: &EventId) {
         self.events += 1;
         let LogDelivery { partition, offset } = delivery;
-        let (receipt, mark) = self.partitions.entry(partition).or_insert_with(|| {
+        let (receipt, newest) = self.partitions.entry(partition).or_insert_with(|| {
             let topic = self.topic.clone();
             let none = Receipt {
                 topic,
@@ -204,23 +207,28 @@ impl Tally {
             without_offset: u64::from(offset.is_none()),
         });
         if let Some(offset) = offset
-            && mark.as_ref().is_none_or(|mark| mark.offset < offset)
+            && newest.as_ref().is_none_or(|(newest, _)| *newest < offset)
         {
-            *mark = Some(RecordMark {
-                partition,
-                offset,
-                event_id,
-            });
+            *newest = Some((offset, event_id.clone()));
         }
     }
 
     fn into_published(self) -> Published {
         metrics::counter!("census_events_published_total").increment(self.events);
-        let (receipts, marks): (Vec<_>, Vec<_>) = self.partitions.into_values().unzip();
+        let mut receipts = Vec::with_capacity(self.partitions.len());
+        let mut marks = Vec::with_capacity(self.partitions.len());
+        for (partition, (receipt, newest)) in self.partitions {
+            receipts.push(receipt);
+            marks.extend(newest.map(|(offset, id)| RecordMark {
+                partition,
+                offset,
+                event_id: id.to_string(),
+            }));
+        }
         Published {
             events: self.events,
             receipts,
-            marks: marks.into_iter().flatten().collect(),
+            marks,
         }
     }
 }

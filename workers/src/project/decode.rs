@@ -45,22 +45,26 @@ impl Decoder {
     /// Adds what was read. The error is the type of a record that only a newer program can count: what precedes it
     /// was added, and nothing behind it, because it must not be passed over.
     pub(super) fn add(&mut self, read: LogBatch) -> Result<(), String> {
-        for entry in &read.entries {
-            match UserEventRecord::from_entry(entry) {
-                Ok(record) => self.batch.events.push(event(entry, record)),
-                Err(RecordFault::Newer { type_name }) => return Err(type_name),
-                Err(fault @ (RecordFault::Foreign { .. } | RecordFault::Broken { .. })) => {
-                    self.batch.quarantine.push(quarantined(entry, &fault));
+        for of_partition in read.entries.chunk_by(|one, next| one.partition == next.partition) {
+            let mut last = None;
+            let mut newer = Ok(());
+            for entry in of_partition {
+                match UserEventRecord::from_entry(entry) {
+                    Ok(record) => self.batch.events.push(event(entry, record)),
+                    Err(RecordFault::Newer { type_name }) => {
+                        newer = Err(type_name);
+                        break;
+                    }
+                    Err(fault @ (RecordFault::Foreign { .. } | RecordFault::Broken { .. })) => {
+                        self.batch.quarantine.push(quarantined(entry, &fault));
+                    }
                 }
+                last = Some(entry);
             }
-            if let Some(position) = position_of(&mut self.batch.to, entry.partition) {
-                position.next_offset = entry.offset + 1;
-                position.last = Some((
-                    entry.offset,
-                    UserEventRecord::id_of(entry).to_owned(),
-                    entry.timestamp_ms,
-                ));
+            if let Some(last) = last {
+                self.move_behind(last);
             }
+            newer?;
         }
         // P18: the reader also moves over what is no message.
         for moved in read.positions {
@@ -69,6 +73,14 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    fn move_behind(&mut self, last: &LogEntry) {
+        if let Some(position) = position_of(&mut self.batch.to, last.partition) {
+            let id = UserEventRecord::id_of(last).to_owned();
+            position.next_offset = last.offset + 1;
+            position.last = Some((last.offset, id, last.timestamp_ms));
+        }
     }
 }
 
@@ -113,7 +125,6 @@ mod tests {
     use super::*;
 
     fn entry(partition: i32, offset: i64, type_name: &str) -> LogEntry {
-        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let user =
             r#"{"id":"u","address":{"city":"Köln","country":"DE"},"datetime":"2020-01-01T00:00:00.000Z"}"#;
         LogEntry {
@@ -121,7 +132,7 @@ mod tests {
             offset,
             timestamp_ms: 7,
             key: None,
-            headers: vec![header("ce_type", type_name), header("ce_id", "c:u/e")],
+            headers: [("ce_type", type_name), ("ce_id", "c:u/e")].into_iter().collect(),
             value: Some(user.into()),
         }
     }

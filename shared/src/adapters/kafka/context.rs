@@ -10,11 +10,11 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, TopicPartitionList};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::delivery::Pending;
 use super::fault;
 use super::health::KafkaHealth;
-use crate::ports::{LogDelivery, LogError};
+use crate::ports::LogDelivery;
 
 /// What every client of the cluster tells.
 #[derive(Clone)]
@@ -101,13 +101,6 @@ impl ConsumerContext for ReaderEvents {
 /// What the producer tells as well.
 pub(super) struct DeliveryReports(pub(super) ClientEvents);
 
-/// A record that waits for its delivery report.
-pub(super) struct Pending {
-    pub(super) answer: oneshot::Sender<Result<LogDelivery, LogError>>,
-    /// Its share of the buffer, given back with the report.
-    pub(super) _room: OwnedSemaphorePermit,
-}
-
 impl ClientContext for DeliveryReports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.0.log(level, facility, message);
@@ -137,7 +130,6 @@ impl ProducerContext for DeliveryReports {
             }
             Err((error, _)) => Err(fault::of_record(error.clone())),
         };
-        // The publisher may have gone; the record stands all the same.
-        let _ = pending.answer.send(answer);
+        pending.answer(answer);
     }
 }

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 
-use crate::ports::{LogEntry, LogRecord};
+use crate::ports::{LogEntry, LogHeaders, LogRecord};
+
+/// Room for what the headers of a record of ours take.
+const HEADERS_BYTES: usize = 384;
 
 /// The headers of a record.
 pub(super) fn headers(record: &LogRecord) -> OwnedHeaders {
@@ -19,15 +22,15 @@ pub(super) fn headers(record: &LogRecord) -> OwnedHeaders {
 
 /// The message as the port shows it. It is copied, and holds nothing of the client.
 pub(super) fn entry(message: &BorrowedMessage<'_>) -> LogEntry {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        headers
-            .iter()
-            .filter_map(|header| {
-                let value = std::str::from_utf8(header.value?).ok()?;
-                Some((header.key.to_owned(), value.to_owned()))
-            })
-            .collect()
-    });
+    let mut headers = LogHeaders::default();
+    if let Some(found) = message.headers() {
+        headers = LogHeaders::with_capacity(found.count(), HEADERS_BYTES);
+        for header in found.iter() {
+            if let Some(Ok(value)) = header.value.map(std::str::from_utf8) {
+                headers.push(header.key, value);
+            }
+        }
+    }
     LogEntry {
         partition: message.partition(),
         offset: message.offset(),

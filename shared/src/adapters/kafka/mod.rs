@@ -9,6 +9,7 @@
 
 mod ask;
 mod context;
+mod delivery;
 mod elsewhere;
 mod fault;
 mod health;

@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
-use super::context::{ClientEvents, DeliveryReports, Pending};
+use super::context::{ClientEvents, DeliveryReports};
+use super::delivery::{Answers, Group, Pending};
 use super::elsewhere::Elsewhere;
 use super::settings::{BUFFER_BYTES, Settings};
 use super::{fault, message};
 use crate::ports::{LogDelivery, LogError, LogRecord};
 
+/// Records of a group, and their bytes.
+const GROUP_MAX: usize = 64;
+const GROUP_BYTES_MAX: usize = 256 * 1024;
 /// What a record costs in the buffer beside its own bytes.
 const OVERHEAD_BYTES: usize = 256;
 /// How long to wait where the client's own count is ahead of ours: it gives room back after the report.
@@ -45,40 +49,51 @@ impl Producer {
             Ok(client) => client,
             Err(error) => return failed_all(records.len(), error),
         };
-        let mut reports = Vec::with_capacity(records.len());
-        for record in records {
-            reports.push(self.hand_over(&client, &record).await);
+        let mut groups = Vec::with_capacity(records.len().div_ceil(GROUP_MAX));
+        let mut left = &records[..];
+        while !left.is_empty() {
+            let (group, others) = left.split_at(group_len(left));
+            groups.push((group.len(), self.hand_over(&client, group).await));
+            left = others;
         }
-        let mut answers = Vec::with_capacity(reports.len());
-        for report in reports {
-            answers.push(match report {
-                Ok(report) => report.await.unwrap_or_else(|_| Err(fault::gone("publish"))),
+        let mut answers = Vec::with_capacity(records.len());
+        for (records, group) in groups {
+            let group = match group {
+                Ok(group) => group.await.map_err(|_| fault::gone("publish")),
                 Err(error) => Err(error),
-            });
+            };
+            answers.extend(group.unwrap_or_else(|error| failed_all(records, error)));
         }
         answers
     }
 
-    /// Puts one record into the client's buffer, as soon as there is room.
-    async fn hand_over(&self, client: &Client, record: &LogRecord) -> Result<Report, LogError> {
+    /// Puts a group of records into the client's buffer, as soon as there is room.
+    async fn hand_over(&self, client: &Client, records: &[LogRecord]) -> Result<Answers, LogError> {
+        let bytes: usize = records.iter().map(bytes).sum();
         let room = Arc::clone(&self.room)
-            .acquire_many_owned(cost(record))
+            .acquire_many_owned(u32::try_from(bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES))
             .await
             .map_err(|_| fault::gone("publish"))?;
-        let (answer, report) = oneshot::channel();
-        let pending = Box::new(Pending { answer, _room: room });
-        let mut waiting = BaseRecord::with_opaque_to(&self.settings.topic, pending)
-            .key(&record.key[..])
-            .payload(&record.value[..])
-            .headers(message::headers(record));
-        loop {
-            match client.send(waiting) {
-                Ok(()) => return Ok(report),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => waiting = back,
-                Err((error, _)) => return Err(fault::of_record(error)),
+        let (group, answers) = Group::new(records.len(), room);
+        for (place, record) in records.iter().enumerate() {
+            let pending = Box::new(Pending::new(&group, place));
+            let mut waiting = BaseRecord::with_opaque_to(&self.settings.topic, pending)
+                .key(&record.key[..])
+                .payload(&record.value[..])
+                .headers(message::headers(record));
+            loop {
+                match client.send(waiting) {
+                    Ok(()) => break,
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => waiting = back,
+                    Err((error, back)) => {
+                        back.delivery_opaque.answer(Err(fault::of_record(error)));
+                        break;
+                    }
+                }
+                tokio::time::sleep(FULL_FOR).await;
             }
-            tokio::time::sleep(FULL_FOR).await;
         }
+        Ok(answers)
     }
 
     /// The client, replaced where a fatal error has ended it: it would refuse every record for ever.
@@ -92,8 +107,6 @@ impl Producer {
     }
 }
 
-type Report = oneshot::Receiver<Result<LogDelivery, LogError>>;
-
 fn connect(settings: &Settings, events: &ClientEvents) -> Result<Client, LogError> {
     settings
         .producer()
@@ -102,15 +115,24 @@ fn connect(settings: &Settings, events: &ClientEvents) -> Result<Client, LogErro
         .map_err(|error| fault::away("connect", error))
 }
 
+/// How many of the next records are handed over together.
+fn group_len(records: &[LogRecord]) -> usize {
+    let mut group_bytes = 0;
+    let fits = records.iter().take(GROUP_MAX).take_while(|record| {
+        group_bytes += bytes(record);
+        group_bytes <= GROUP_BYTES_MAX
+    });
+    fits.count().max(1)
+}
+
 /// A record's share of the buffer; one that is larger than the buffer may have all of it.
-fn cost(record: &LogRecord) -> u32 {
+fn bytes(record: &LogRecord) -> usize {
     let headers: usize = record
         .headers
         .iter()
         .map(|(name, value)| name.len() + value.len())
         .sum();
-    let bytes = record.key.len() + record.value.len() + headers + OVERHEAD_BYTES;
-    u32::try_from(bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES)
+    record.key.len() + record.value.len() + headers + OVERHEAD_BYTES
 }
 
 /// The error for the first record, and the same without its source for the others.

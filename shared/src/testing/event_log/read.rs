@@ -21,12 +21,7 @@ pub async fn records_are_read_as_they_were_published(subject: &dyn LogUnderTest)
         let published = record(n);
         assert_eq!(entry.key, Some(published.key));
         assert_eq!(entry.value, Some(published.value));
-        let headers: Vec<_> = published
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into_owned()))
-            .collect();
-        assert_eq!(entry.headers, headers);
+        assert_eq!(entry.headers, published.headers.into_iter().collect());
         assert!(entry.timestamp_ms > 0);
     }
 }

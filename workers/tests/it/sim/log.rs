@@ -71,11 +71,7 @@ impl Log {
             offset,
             timestamp_ms,
             key: Some(record.key.clone()),
-            headers: record
-                .headers
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.to_string()))
-                .collect(),
+            headers: record.headers.iter().map(|(name, value)| (name, value)).collect(),
             value: Some(record.value.clone()),
         }));
         drop(partitions);

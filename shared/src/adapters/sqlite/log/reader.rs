@@ -1,5 +1,6 @@
 //! Step 6: records are read in the order of their offsets; where there is none, the next commit is awaited.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -131,14 +132,14 @@ pub(super) fn ends(connection: &Connection) -> rusqlite::Result<Vec<PartitionEnd
 
 /// One row of `records`, its columns in the order of the table.
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
-    let headers = row.get_ref(4)?.as_str()?;
+    let headers: Vec<(Cow<'_, str>, Cow<'_, str>)> = serde_json::from_str(row.get_ref(4)?.as_str()?)
+        .map_err(|fault| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, Box::new(fault)))?;
     Ok(LogEntry {
         partition: row.get(0)?,
         offset: row.get(1)?,
         timestamp_ms: row.get(2)?,
         key: Some(Bytes::from(row.get::<_, Vec<u8>>(3)?)),
-        headers: serde_json::from_str(headers)
-            .map_err(|fault| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, Box::new(fault)))?,
+        headers: headers.into_iter().collect(),
         value: Some(Bytes::from(row.get::<_, Vec<u8>>(5)?)),
     })
 }

@@ -1,5 +1,6 @@
 //! Step 1: bytes of a request become clean events or faults. Free of HTTP and of the store.
 
+mod blocks;
 mod body;
 mod chunks;
 mod csv;
@@ -12,10 +13,11 @@ mod records;
 mod report;
 mod schedule;
 
+pub(crate) use blocks::BlockReader;
 pub(crate) use body::invalid;
 pub(crate) use chunks::Chunks;
 pub(crate) use json::read_events;
-pub(crate) use records::{Record, RecordReader};
+pub(crate) use records::Record;
 pub(crate) use report::read_report;
 pub(crate) use schedule::read_schedule;
 

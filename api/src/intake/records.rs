@@ -105,6 +105,26 @@ impl RecordReader {
         Ok(())
     }
 
+    /// A reader of these whole lines of NDJSON, which this one, at the beginning of a line, passes over.
+    pub(super) fn jump_over(&mut self, lines: &[u8]) -> Self {
+        let reader = Self {
+            first_line: self.line,
+            line: self.line,
+            ..Self::new(ImportFormat::Ndjson, self.max_line, self.max_text)
+        };
+        self.line += lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.first_line = self.line;
+        reader
+    }
+
+    /// The records of whole lines of NDJSON.
+    pub(super) fn read_lines(mut self, lines: &[u8]) -> Vec<Record> {
+        let mut records = Vec::new();
+        self.feed(lines, &mut records)
+            .expect("only a CSV header can be refused");
+        records
+    }
+
     fn take(&mut self, bytes: &[u8]) {
         if let Format::Csv(csv) = &mut self.format {
             csv.splitter.take(bytes);

@@ -1,11 +1,13 @@
 //! What the intake makes of bodies: every fault at once, and the same for every cut of a stream.
 
+use bytes::Bytes;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shared::job::{GroupBy, ReportRequest};
 use shared::mail::AllowedRecipients;
 
-use super::{Record, RecordReader, read_events, read_report};
+use super::records::RecordReader;
+use super::{BlockReader, Record, read_events, read_report};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::submit::ImportFormat::{self, Csv, Ndjson};
 
@@ -310,5 +312,57 @@ fn nothing_panics_and_the_cuts_of_a_body_do_not_matter() {
         let json = [b"{\"events\":[", body.as_slice(), b"]}"].concat();
         drop(read_events(&json, 10, 200));
         drop(read_report(&body, &AllowedRecipients::default()));
+    }
+}
+
+/// Feeds the pieces and takes what is to be taken, as a request does.
+async fn read_in_blocks(format: ImportFormat, body: &Bytes, ends: &[usize]) -> Result<Vec<Record>, Refusal> {
+    let mut reader = BlockReader::new(format, 300, 200);
+    let mut records = Vec::new();
+    let mut from = 0;
+    for to in ends {
+        reader.feed(&body.slice(from..*to))?;
+        while let Some(more) = reader.relieve().await {
+            records.extend(more);
+        }
+        from = *to;
+    }
+    reader.finish()?;
+    while let Some(more) = reader.next().await {
+        records.extend(more);
+    }
+    Ok(records)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_stream_is_read_in_blocks_as_it_is_read_in_turn() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for round in 0..40 {
+        let format = if round % 4 == 3 { Csv } else { Ndjson };
+        let mut body = if format == Csv {
+            HEADER.as_bytes().to_vec()
+        } else {
+            Vec::new()
+        };
+        while body.len() < 300_000 {
+            let line = match rng.random_range(0..20) {
+                0 => "x".repeat(rng.random_range(0..20_000)),
+                1 => "\u{feff}".to_owned(),
+                2 => "\r".to_owned(),
+                3 => "{}".to_owned(),
+                _ if format == Csv => "u1,\"Hol\nland\",Mi,US,,2019-05-07 17:11:13".to_owned(),
+                _ => GOOD.to_owned(),
+            };
+            body.extend_from_slice(line.as_bytes());
+            body.push(b'\n');
+        }
+        let expected = read(format, &[&body]);
+        let mut ends = Vec::new();
+        while ends.last().is_none_or(|end| *end < body.len()) {
+            let piece = rng.random_range(1..=64 * 1024);
+            ends.push((ends.last().unwrap_or(&0) + piece).min(body.len()));
+        }
+        let read = read_in_blocks(format, &Bytes::from(body), &ends).await;
+        assert!(read == expected, "round {round}");
     }
 }

@@ -8,7 +8,7 @@ use shared::ports::KeyUse;
 use super::key::RequestKey;
 use super::staging::Staging;
 use super::{ImportFormat, IntakeLimits};
-use crate::intake::RecordReader;
+use crate::intake::BlockReader;
 use crate::refusal::{Refusal, RefusalCode};
 
 /// Bytes that are read before what came of them is staged: bounds memory whatever the sender's pieces.
@@ -28,21 +28,28 @@ pub(super) async fn receive<S>(
 where
     S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
 {
-    let mut reader = RecordReader::new(format, limits.max_line_bytes, limits.max_text);
-    let mut records = Vec::new();
+    let mut reader = BlockReader::new(format, limits.max_line_bytes, limits.max_text);
     let mut left_bytes = limits.max_stream_bytes;
     while let Some(bytes) = next(&mut body, limits, &mut left_bytes).await? {
         if let Some(key) = &mut key {
             key.update(&bytes);
         }
-        for piece in bytes.chunks(PIECE_BYTES) {
-            reader.feed(piece, &mut records)?;
-            records.drain(..).for_each(|record| staging.add(record));
-            staging.relieve().await?;
+        for from in (0..bytes.len()).step_by(PIECE_BYTES) {
+            let to = bytes.len().min(from + PIECE_BYTES);
+            reader.feed(&bytes.slice(from..to))?;
+            while let Some(records) = reader.relieve().await {
+                records.into_iter().for_each(|record| staging.add(record));
+                staging.relieve().await?;
+            }
         }
+        // Also where nothing was read: it keeps what is staged alive.
+        staging.relieve().await?;
     }
-    reader.finish(&mut records)?;
-    records.drain(..).for_each(|record| staging.add(record));
+    reader.finish()?;
+    while let Some(records) = reader.next().await {
+        records.into_iter().for_each(|record| staging.add(record));
+        staging.relieve().await?;
+    }
     Ok(())
 }
 

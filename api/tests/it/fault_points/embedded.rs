@@ -66,7 +66,7 @@ fn ways(point: &str) -> Vec<Way> {
         "fail_parked" => vec![Way::LostLog],
         "begin_rebuild" | "flip" => vec![Way::Rebuild(300)],
         // More than one batch.
-        "fold_next" => vec![Way::Rebuild(25_000)],
+        "fold_next" => vec![Way::Rebuild(60_000)],
         "abandon_rebuild" => vec![Way::BrokenRebuild],
         "forget_log_marks" => vec![Way::Repair],
         "release_projector" => vec![Way::CleanStop],

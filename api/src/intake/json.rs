@@ -1,7 +1,7 @@
 //! The body `{"events":[…]}` of `POST /submit`, validated whole.
 
 use serde_json::value::RawValue;
-use shared::event::{CleanEvent, Fault, FaultCode, RawText, clean};
+use shared::event::{CleanEvent, Fault, FaultCode, RawEvent, RawText, clean};
 
 use super::body::{Faults, bad_json, read_object};
 use super::members::{each_element, event, type_name};
@@ -60,7 +60,7 @@ fn read_array(
         }
         let pointer = format!("#/events/{count}");
         count += 1;
-        match read_event(value, max_text, &pointer) {
+        match read_event(event(value), max_text, &pointer) {
             Ok(event) => events.push(event),
             Err(found) => faults.extend(found),
         }
@@ -82,12 +82,16 @@ fn read_array(
     Ok(events)
 }
 
-/// One event of a body or of a line.
+/// One event of a body or of a line, as [`super::members`] has found it.
 ///
 /// # Errors
 /// All its faults.
-pub(super) fn read_event(value: &RawValue, max_text: usize, pointer: &str) -> Result<CleanEvent, Vec<Fault>> {
-    let raw = event(value).map_err(|instead| {
+pub(super) fn read_event(
+    found: Result<RawEvent<'_>, RawText<'_>>,
+    max_text: usize,
+    pointer: &str,
+) -> Result<CleanEvent, Vec<Fault>> {
+    let raw = found.map_err(|instead| {
         let (code, detail) = match instead {
             RawText::Bad(why) => (FaultCode::BadJson, why.to_owned()),
             RawText::Other(what) => (FaultCode::WrongType, format!("an event is an object, not {what}")),

@@ -2,22 +2,22 @@
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use shared::event::{CleanEvent, Fault, FaultCode, clean};
+use shared::event::{CleanEvent, Fault, FaultCode};
 
 use super::json::read_event;
-use super::plain;
 use super::records::line_fault;
+use super::{members, plain};
 
 /// The event of a line.
 ///
 /// # Errors
 /// Its first fault.
 pub(super) fn read(line: &str, max_text: usize) -> Result<CleanEvent, Fault> {
-    let event = match plain::event(line) {
-        Some(raw) => clean(&raw, max_text, "#"),
-        None => read_event(value(line)?, max_text, "#"),
+    let found = match plain::event(line) {
+        Some(usual) => Ok(usual),
+        None => members::each(value(line)?),
     };
-    event.map_err(|faults| {
+    read_event(found, max_text, "#").map_err(|faults| {
         let first = faults.into_iter().next();
         first.unwrap_or_else(|| line_fault(FaultCode::BadValue, "the event is not valid"))
     })

@@ -1,5 +1,5 @@
-//! The usual event, read in one pass: an object whose members come once each, as texts or `null`. What is anything
-//! else is left to [`super::members`], which looks at each member on its own and says what is wrong.
+//! The usual event, read in one pass: the members that an event has come once each, its address as an object and all
+//! others as texts or `null`. What is anything else is left to [`super::members`], which looks at each member on its own.
 
 use std::fmt;
 use std::mem;

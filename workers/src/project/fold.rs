@@ -33,10 +33,13 @@ impl Projector {
             if let Err(stop) = self.fold_next(lease, &mut ahead).await {
                 return stop;
             }
-            if first && let Err(stop) = self.resume(lease, JobError::QUARANTINED_NEWER).await {
-                return stop;
+            // What comes next may be the very record that was the reason: then the stop stands, since its beginning.
+            if first && !ahead.has_ended() {
+                if let Err(stop) = self.resume(lease, JobError::QUARANTINED_NEWER).await {
+                    return stop;
+                }
+                first = false;
             }
-            first = false;
         }
     }
 

@@ -9,6 +9,8 @@ use super::decode::Decoder;
 
 /// Records of one transaction (measured: with fewer the same pages are written more often, more only take memory).
 const BATCH_MAX: usize = 50_000;
+/// Records that are asked for at a time: so many are decoded without a pause, and may be read in vain.
+const READ_MAX: usize = 4_000;
 
 /// A reader of the log with what it has read and nobody has taken.
 pub(super) struct ReadAhead {
@@ -37,7 +39,7 @@ impl ReadAhead {
         }
     }
 
-    /// The next batch, which moves a position at least. After an error there is none.
+    /// The next batch, which moves a position at least. Who goes on after an error reads anew, from what was folded.
     pub(super) async fn next(&mut self) -> Result<FoldBatch, Ended> {
         while !self.decoder.has_moved() {
             if let Some(ended) = self.ended.take() {
@@ -62,6 +64,11 @@ impl ReadAhead {
         folded.await
     }
 
+    /// Whether nothing is read behind the batch that is being made.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
     pub(super) fn show_progress(&mut self, positions: &[PartitionEnd]) {
         self.reader.show_progress(positions);
     }
@@ -69,7 +76,7 @@ impl ReadAhead {
     /// May be dropped while it waits.
     async fn read(&mut self) {
         let room = BATCH_MAX - self.decoder.records();
-        let read = self.reader.next(room).await.map_err(Ended::Log);
+        let read = self.reader.next(room.min(READ_MAX)).await.map_err(Ended::Log);
         let decoded = read.and_then(|read| self.decoder.add(read).map_err(Ended::Newer));
         self.ended = decoded.err();
     }
@@ -78,4 +85,103 @@ impl ReadAhead {
 /// Where a reader stands that has read so far.
 pub(super) fn ends(positions: &[FoldPosition]) -> Vec<PartitionEnd> {
     positions.iter().map(PartitionEnd::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::future::pending;
+
+    use async_trait::async_trait;
+    use shared::ports::{LogBatch, LogEntry};
+
+    use super::*;
+
+    /// Gives these answers, and then waits for ever.
+    struct Script(VecDeque<Result<LogBatch, LogError>>);
+
+    #[async_trait]
+    impl LogReader for Script {
+        async fn next(&mut self, max: usize) -> Result<LogBatch, LogError> {
+            match self.0.pop_front() {
+                Some(Ok(batch)) => {
+                    assert!(batch.entries.len() <= max);
+                    Ok(batch)
+                }
+                Some(Err(fault)) => Err(fault),
+                None => pending().await,
+            }
+        }
+
+        fn show_progress(&mut self, _positions: &[PartitionEnd]) {}
+    }
+
+    fn ahead(script: impl IntoIterator<Item = Result<LogBatch, LogError>>) -> ReadAhead {
+        let from = FoldPosition {
+            partition: 0,
+            next_offset: 0,
+            last: None,
+        };
+        ReadAhead::new(Box::new(Script(script.into_iter().collect())), vec![from])
+    }
+
+    /// One record of partition 0.
+    fn record(offset: i64, type_name: &str) -> LogBatch {
+        LogBatch {
+            entries: vec![LogEntry {
+                partition: 0,
+                offset,
+                timestamp_ms: 0,
+                key: None,
+                headers: [("ce_type", type_name), ("ce_id", "c:u/e")].into_iter().collect(),
+                value: None,
+            }],
+            positions: Vec::new(),
+        }
+    }
+
+    fn away() -> LogError {
+        LogError::Away {
+            operation: "read",
+            source: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_during_a_fold_makes_one_batch() {
+        let mut ahead = ahead((0..3).map(|offset| Ok(record(offset, "foreign"))));
+        assert_eq!(ahead.next().await.unwrap().to[0].next_offset, 1);
+        let folded = async {
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            7
+        };
+        assert_eq!(ahead.during(folded).await, 7);
+        let batch = ahead.next().await.unwrap();
+        assert_eq!((batch.from[0].next_offset, batch.to[0].next_offset), (1, 3));
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_told_behind_what_was_read_before() {
+        let mut ahead = ahead([Ok(record(0, "foreign")), Ok(record(1, "foreign")), Err(away())]);
+        ahead.next().await.unwrap();
+        ahead.during(std::future::ready(())).await;
+        assert!(!ahead.has_ended());
+        assert_eq!(ahead.next().await.unwrap().to[0].next_offset, 2);
+        assert!(matches!(
+            ahead.next().await,
+            Err(Ended::Log(LogError::Away { .. }))
+        ));
+    }
+
+    #[tokio::test]
+    async fn p19_a_newer_record_is_known_while_what_precedes_it_is_folded() {
+        let mut first = record(0, "foreign");
+        first.entries.extend(record(1, "census.user-event.v2").entries);
+        let mut ahead = ahead([Ok(first)]);
+        assert_eq!(ahead.next().await.unwrap().to[0].next_offset, 1);
+        assert!(ahead.has_ended());
+        ahead.during(std::future::ready(())).await;
+        assert!(matches!(ahead.next().await, Err(Ended::Newer(_))));
+    }
 }

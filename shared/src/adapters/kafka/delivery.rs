@@ -70,3 +70,41 @@ impl Pending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn delivered(offset: i64) -> Answer {
+        Ok(LogDelivery {
+            partition: 0,
+            offset: Some(offset),
+        })
+    }
+
+    #[tokio::test]
+    async fn answers_stand_at_their_places_once_the_last_share_is_gone() {
+        let room = Arc::new(Semaphore::new(3));
+        let permit = Arc::clone(&room).acquire_many_owned(3).await.unwrap();
+        let (group, mut answers) = Group::new(3, permit);
+        let pending: Vec<Pending> = (0..3).map(|place| Pending::new(&group, place)).collect();
+        pending[2].answer(delivered(2));
+        pending[0].answer(delivered(0));
+        pending[0].answer(delivered(7));
+        drop(pending);
+        assert!(answers.try_recv().is_err(), "who hands over holds a share");
+        assert_eq!(room.available_permits(), 0);
+        drop(group);
+        let answers = answers.await.unwrap();
+        assert_eq!(answers[0].as_ref().unwrap().offset, Some(0));
+        assert!(
+            matches!(answers[1], Err(LogError::Away { .. })),
+            "{:?}",
+            answers[1]
+        );
+        assert_eq!(answers[2].as_ref().unwrap().offset, Some(2));
+        assert_eq!(room.available_permits(), 3);
+    }
+}

@@ -1,7 +1,7 @@
 //! The event log on Apache Kafka: written in step 5, read in step 6.
 //!
 //! ```text
-//! publish ──▶ producer (librdkafka's threads) ──delivery report──▶ the caller's oneshot
+//! publish ──▶ producer (librdkafka's threads) ──delivery reports──▶ the group's oneshot
 //! ends, record_at, prepare ──▶ thread "kafka-ask" with a consumer of its own ──▶ oneshot
 //! read ──▶ thread "kafka-read", one for each reader ──bounded channel──▶ LogReader::next
 //! ```

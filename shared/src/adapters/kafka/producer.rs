@@ -1,4 +1,4 @@
-//! Step 5: records are handed to librdkafka, and each waits for its own delivery report.
+//! Step 5: records are handed to librdkafka in groups, and each is answered by its own delivery report.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -57,6 +57,8 @@ impl Producer {
             left = others;
         }
         let mut answers = Vec::with_capacity(records.len());
+        // librdkafka has copied them.
+        drop(records);
         for (records, group) in groups {
             let group = match group {
                 Ok(group) => group.await.map_err(|_| fault::gone("publish")),
@@ -69,9 +71,11 @@ impl Producer {
 
     /// Puts a group of records into the client's buffer, as soon as there is room.
     async fn hand_over(&self, client: &Client, records: &[LogRecord]) -> Result<Answers, LogError> {
-        let bytes: usize = records.iter().map(bytes).sum();
+        let share: usize = records.iter().map(bytes).sum();
+        // A record that is larger than the buffer may have all of it.
+        let share = u32::try_from(share).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
         let room = Arc::clone(&self.room)
-            .acquire_many_owned(u32::try_from(bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES))
+            .acquire_many_owned(share)
             .await
             .map_err(|_| fault::gone("publish"))?;
         let (group, answers) = Group::new(records.len(), room);
@@ -125,7 +129,7 @@ fn group_len(records: &[LogRecord]) -> usize {
     fits.count().max(1)
 }
 
-/// A record's share of the buffer; one that is larger than the buffer may have all of it.
+/// A record's share of the buffer.
 fn bytes(record: &LogRecord) -> usize {
     let headers: usize = record
         .headers

@@ -28,8 +28,8 @@ pub async fn nothing_published_is_nothing_answered(subject: &dyn LogUnderTest) {
 /// Each answer belongs to the record at its place.
 pub async fn the_answers_stand_in_the_order_of_the_records(subject: &dyn LogUnderTest) {
     let log = prepared(subject).await;
-    let places = publish_all(&*log, (0..50).map(record).collect()).await;
-    assert_eq!(places.len(), 50);
+    let places = publish_all(&*log, (0..200).map(record).collect()).await;
+    assert_eq!(places.len(), 200);
     for (n, (partition, offset)) in places.into_iter().enumerate() {
         let entry = within("the record", log.record_at(partition, offset))
             .await
@@ -81,7 +81,7 @@ pub async fn publishers_at_the_same_time_lose_nothing(subject: &dyn LogUnderTest
 pub async fn a_publish_that_is_given_up_doubles_nothing_and_holds_up_nobody(subject: &dyn LogUnderTest) {
     let log = prepared(subject).await;
     {
-        let given_up = log.publish((1..1_000).map(record).collect());
+        let given_up = log.publish((1..12_000).map(record).collect());
         tokio::pin!(given_up);
         // Begun, and dropped wherever it stands.
         tokio::select! {

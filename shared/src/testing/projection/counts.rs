@@ -110,7 +110,7 @@ pub async fn p15_what_was_counted_is_remembered_by_another_start(subject: &dyn P
     assert_eq!(folder.report(query(GroupBy::City)).await.events, 2);
 }
 
-/// Batches of the size that the projector makes.
+/// Batches as a projector makes them that is behind.
 pub async fn p15_fifty_thousand_events_make_the_right_sums(subject: &dyn ProjectionUnderTest) {
     let mut folder = Folder::start(subject).await;
     let places: Arc<[String]> = (0..50).map(|n| format!("City {n:02}")).collect();

@@ -130,16 +130,24 @@ pub(super) fn ends(connection: &Connection) -> rusqlite::Result<Vec<PartitionEnd
         .collect()
 }
 
+/// A text; borrowed where it has no escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// One row of `records`, its columns in the order of the table.
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
-    let headers: Vec<(Cow<'_, str>, Cow<'_, str>)> = serde_json::from_str(row.get_ref(4)?.as_str()?)
+    let headers: Vec<(Text<'_>, Text<'_>)> = serde_json::from_str(row.get_ref(4)?.as_str()?)
         .map_err(|fault| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, Box::new(fault)))?;
     Ok(LogEntry {
         partition: row.get(0)?,
         offset: row.get(1)?,
         timestamp_ms: row.get(2)?,
         key: Some(Bytes::from(row.get::<_, Vec<u8>>(3)?)),
-        headers: headers.into_iter().collect(),
+        headers: headers
+            .iter()
+            .map(|(Text(name), Text(value))| (name, value))
+            .collect(),
         value: Some(Bytes::from(row.get::<_, Vec<u8>>(5)?)),
     })
 }

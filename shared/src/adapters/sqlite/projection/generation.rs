@@ -105,7 +105,8 @@ pub(super) fn drop_next(file: &Connection) -> rusqlite::Result<()> {
     for table in TABLES {
         file.execute_batch(&format!("DROP TABLE IF EXISTS next_{table}"))?;
     }
-    Ok(())
+    // Of a rebuild that a program began before the third migration.
+    file.execute_batch("DROP TABLE IF EXISTS next_users")
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ CREATE TABLE next_counted_ids (
   id BLOB PRIMARY KEY
 ) WITHOUT ROWID;
 
+-- A user counts at its home, the city of its first event, without a row in next_place_users.
 CREATE TABLE next_known_users (
   hash BLOB    PRIMARY KEY,
   id   INTEGER NOT NULL,

@@ -143,7 +143,8 @@ mod tests {
     use crate::place::PlaceKey;
     use crate::time::Timestamp;
 
-    fn event(ordinal: u64, user: &str, city: &str) -> FoldEvent {
+    /// An event of `user` in `[country, state, city]`.
+    fn event(ordinal: u64, user: &str, [country, state, city]: [&str; 3]) -> FoldEvent {
         FoldEvent {
             partition: 0,
             offset: 0,
@@ -154,8 +155,8 @@ mod tests {
             user: user.to_owned(),
             time: Timestamp::from_millis(0),
             place: PlaceKey {
-                country: "US".to_owned(),
-                state: Some("oh".to_owned()),
+                country: country.to_owned(),
+                state: Some(state.to_owned()),
                 city: city.to_owned(),
             },
             state: None,
@@ -164,54 +165,75 @@ mod tests {
         }
     }
 
-    /// The users of a city, and of its country.
-    fn users(file: &Connection, city: &str) -> (i64, i64) {
-        let of = |level: i64, city: Option<&str>| -> i64 {
+    /// The users of a city, of its state and of its country.
+    fn users(file: &Connection, [country, state, city]: [&str; 3]) -> [i64; 3] {
+        [(Some(state), Some(city)), (Some(state), None), (None, None)].map(|(state, city)| {
             file.query_row(
-                "SELECT users FROM places WHERE level = ?1 AND city IS ?2",
-                params![level, city],
+                "SELECT users FROM places WHERE country = ?1 AND state IS ?2 AND city IS ?3",
+                params![country, state, city],
                 |row| row.get(0),
             )
             .unwrap()
-        };
-        (of(places::CITY, Some(city)), of(places::COUNTRY, None))
+        })
     }
+
+    fn file(migrations: &[&str]) -> Connection {
+        let file = Connection::open_in_memory().unwrap();
+        for migration in migrations {
+            file.execute_batch(migration).unwrap();
+        }
+        file
+    }
+
+    fn count(file: &Connection, event: FoldEvent) {
+        fold::fold(file, Tables::Present, &[event]).unwrap();
+    }
+
+    const AKRON: [&str; 3] = ["US", "OH", "akron"];
+    const DAYTON: [&str; 3] = ["US", "OH", "dayton"];
+    const BOSTON: [&str; 3] = ["US", "MA", "boston"];
+    const ULM: [&str; 3] = ["DE", "bw", "ulm"];
 
     #[test]
     fn p24_who_was_counted_by_an_earlier_version_is_not_counted_again() {
-        let file = Connection::open_in_memory().unwrap();
-        for migration in SCHEMA.migrations {
+        let (before, after) = SCHEMA.migrations.split_at(2);
+        let file = file(before);
+        // Ada was counted in Akron, and a rebuild was broken off.
+        file.execute_batch(
+            "INSERT INTO places (id, level, country, state, city, in_state, in_country, users, events) VALUES
+               (1, 2, 'US', NULL, NULL, NULL, NULL, 1, 1),
+               (2, 1, 'US', 'OH', NULL, NULL, 1, 1, 1),
+               (3, 0, 'US', 'OH', 'akron', 2, 1, 1, 1);
+             INSERT INTO place_users (place, user) VALUES (1, 1), (2, 1), (3, 1);
+             UPDATE totals SET users = 1, events = 1;
+             CREATE TABLE next_users (hash BLOB PRIMARY KEY)",
+        )
+        .unwrap();
+        let ada = dedup::hash("user", b"ada", b"");
+        file.execute("INSERT INTO users (hash, id) VALUES (?1, 1)", [ada])
+            .unwrap();
+        for migration in after {
             file.execute_batch(migration).unwrap();
         }
-        fold::fold(&file, Tables::Present, &[event(0, "ada", "akron")]).unwrap();
-        assert_eq!(users(&file, "akron"), (1, 1));
-        // As the versions before kept her.
-        file.execute_batch(
-            "UPDATE known_users SET home = NULL; INSERT INTO place_users SELECT id, 1 FROM places",
-        )
-        .unwrap();
-        fold::fold(&file, Tables::Present, &[event(1, "ada", "akron")]).unwrap();
-        assert_eq!(users(&file, "akron"), (1, 1));
-        fold::fold(
-            &file,
-            Tables::Present,
-            &[event(2, "ada", "dayton"), event(3, "bob", "dayton")],
-        )
-        .unwrap();
-        assert_eq!(users(&file, "dayton"), (2, 2));
+        for (n, place) in (1..).zip([AKRON, DAYTON, BOSTON, ULM, AKRON, BOSTON]) {
+            count(&file, event(n, "ada", place));
+        }
+        count(&file, event(9, "bob", BOSTON));
+        count(&file, event(10, "bob", AKRON));
+        assert_eq!(users(&file, AKRON), [2, 2, 2]);
+        assert_eq!(users(&file, DAYTON), [1, 2, 2]);
+        assert_eq!(users(&file, BOSTON), [2, 2, 2]);
+        assert_eq!(users(&file, ULM), [1, 1, 1]);
     }
 
     #[test]
     fn only_places_away_from_home_take_a_row() {
-        let file = Connection::open_in_memory().unwrap();
-        for migration in SCHEMA.migrations {
-            file.execute_batch(migration).unwrap();
+        let file = file(SCHEMA.migrations);
+        for (n, city) in (0..).zip([AKRON, DAYTON, AKRON, DAYTON]) {
+            count(&file, event(n, "ada", city));
         }
-        for (n, city) in (0..).zip(["akron", "dayton", "akron", "dayton"]) {
-            fold::fold(&file, Tables::Present, &[event(n, "ada", city)]).unwrap();
-        }
-        assert_eq!(users(&file, "akron"), (1, 1));
-        assert_eq!(users(&file, "dayton"), (1, 1));
+        assert_eq!(users(&file, AKRON), [1, 1, 1]);
+        assert_eq!(users(&file, DAYTON), [1, 1, 1]);
         let rows: i64 = file
             .query_row("SELECT count(*) FROM place_users", [], |row| row.get(0))
             .unwrap();

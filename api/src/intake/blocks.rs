@@ -14,7 +14,7 @@ use crate::submit::ImportFormat;
 /// A block of less is read at once: handing it to another task takes longer.
 const BLOCK_BYTES_MIN: usize = 8 * 1024;
 /// Blocks that are being read, or are read and not taken.
-const BLOCKS_MAX: usize = 4;
+const BLOCKS_MAX: usize = 2;
 
 /// Splits a stream into records and reads each, in order.
 pub(crate) struct BlockReader {

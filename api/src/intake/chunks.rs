@@ -30,9 +30,11 @@ impl Chunks {
             .last()
             .is_none_or(|task| task.events == EVENTS_PER_TASK);
         let full = if start > 0 && (task_is_full || self.body.len() > CHUNK_BYTES) {
-            let line = self.body.split_off(start);
+            // What follows a full chunk is likely to be one: it does not grow step by step.
+            let mut next = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 16);
+            next.extend(self.body.drain(start..));
             let full = self.flush();
-            self.body = line;
+            self.body = next;
             full
         } else {
             None

@@ -92,10 +92,13 @@ impl BlockReader {
 
     /// From where to where a piece holds whole lines that are worth a task: behind its first line break and its last.
     fn whole_lines(&self, piece: &[u8]) -> Option<(usize, usize)> {
+        if !self.is_lines || piece.len() < BLOCK_BYTES_MIN {
+            return None;
+        }
         let is_break = |byte: &u8| *byte == b'\n';
         let from = piece.iter().position(is_break)? + 1;
         let to = piece.iter().rposition(is_break)? + 1;
-        (self.is_lines && to - from >= BLOCK_BYTES_MIN).then_some((from, to))
+        (to - from >= BLOCK_BYTES_MIN).then_some((from, to))
     }
 
     fn feed_edge(&mut self, bytes: &[u8]) -> Result<(), Refusal> {

@@ -38,8 +38,7 @@ where
             let to = bytes.len().min(from + PIECE_BYTES);
             reader.feed(&bytes.slice(from..to))?;
             while let Some(records) = reader.relieve().await {
-                records.into_iter().for_each(|record| staging.add(record));
-                staging.relieve().await?;
+                staging.add_all(records).await?;
             }
         }
         // Also where nothing was read: it keeps what is staged alive.
@@ -47,8 +46,7 @@ where
     }
     reader.finish()?;
     while let Some(records) = reader.next().await {
-        records.into_iter().for_each(|record| staging.add(record));
-        staging.relieve().await?;
+        staging.add_all(records).await?;
     }
     Ok(())
 }

@@ -95,6 +95,15 @@ impl<'s> Staging<'s> {
         }
     }
 
+    /// Takes the next records.
+    ///
+    /// # Errors
+    /// Those of [`AcceptStore::stage`].
+    pub(super) async fn add_all(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        records.into_iter().for_each(|record| self.add(record));
+        self.relieve().await
+    }
+
     /// Takes all these events.
     ///
     /// # Errors

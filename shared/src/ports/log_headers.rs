@@ -1,5 +1,9 @@
 //! The headers of a record that was read: few, small, and of every record, so they share their memory.
 
+/// Room for what a record of ours has.
+const USUAL_HEADERS: usize = 8;
+const USUAL_BYTES: usize = 384;
+
 /// Names and values of headers, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogHeaders {
@@ -10,17 +14,7 @@ pub struct LogHeaders {
 }
 
 impl LogHeaders {
-    /// Without headers, but with room for this many of this many bytes.
-    #[must_use]
-    pub fn with_capacity(headers: usize, bytes: usize) -> Self {
-        Self {
-            text: String::with_capacity(bytes),
-            ends: Vec::with_capacity(2 * headers),
-        }
-    }
-
-    /// Adds a header.
-    pub fn push(&mut self, name: &str, value: &str) {
+    fn push(&mut self, name: &str, value: &str) {
         for part in [name, value] {
             self.text.push_str(part);
             self.ends.push(self.text.len());
@@ -47,7 +41,10 @@ impl LogHeaders {
 
 impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for LogHeaders {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
-        let mut all = Self::default();
+        let mut all = Self {
+            text: String::with_capacity(USUAL_BYTES),
+            ends: Vec::with_capacity(2 * USUAL_HEADERS),
+        };
         for (name, value) in headers {
             all.push(name.as_ref(), value.as_ref());
         }

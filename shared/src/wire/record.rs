@@ -136,13 +136,6 @@ impl UserEventRecord {
     pub fn id_of(entry: &LogEntry) -> &str {
         entry.headers.get(ID).unwrap_or_default()
     }
-
-    /// The event's id of a record that is to be written.
-    #[must_use]
-    pub fn id_of_new(record: &LogRecord) -> &str {
-        let id = record.headers.iter().find(|(name, _)| *name == ID);
-        id.map_or("", |(_, value)| value)
-    }
 }
 
 fn headers(id: String, time: String, trace: String) -> Vec<(&'static str, Cow<'static, str>)> {

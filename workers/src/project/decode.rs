@@ -1,5 +1,7 @@
 //! Records become events to be counted, or go into quarantine (P19).
 
+use std::mem;
+
 use shared::place::PlaceKey;
 use shared::ports::{FoldBatch, FoldEvent, FoldPosition, LogBatch, LogEntry, QuarantineRecord};
 use shared::wire::{RecordFault, UserEventRecord};
@@ -25,12 +27,10 @@ impl Decoder {
         }
     }
 
-    pub(super) const fn batch(&self) -> &FoldBatch {
-        &self.batch
-    }
-
-    pub(super) fn into_batch(self) -> FoldBatch {
-        self.batch
+    /// The batch; the next one begins where it ends.
+    pub(super) fn take(&mut self) -> FoldBatch {
+        let next = Self::new(self.batch.to.clone());
+        mem::replace(self, next).batch
     }
 
     /// Whether there is anything to be folded.
@@ -45,31 +45,30 @@ impl Decoder {
     /// Adds what was read. The error is the type of a record that only a newer program can count: what precedes it
     /// was added, and nothing behind it, because it must not be passed over.
     pub(super) fn add(&mut self, read: LogBatch) -> Result<(), String> {
-        for of_partition in read.entries.chunk_by(|one, next| one.partition == next.partition) {
-            let mut last = None;
-            let mut newer = Ok(());
-            for entry in of_partition {
-                match UserEventRecord::from_entry(entry) {
-                    Ok(record) => self.batch.events.push(event(entry, record)),
-                    Err(RecordFault::Newer { type_name }) => {
-                        newer = Err(type_name);
-                        break;
-                    }
-                    Err(fault @ (RecordFault::Foreign { .. } | RecordFault::Broken { .. })) => {
-                        self.batch.quarantine.push(quarantined(entry, &fault));
-                    }
-                }
-                last = Some(entry);
-            }
-            if let Some(last) = last {
+        let before = self.records();
+        let newer = read.entries.iter().try_for_each(|entry| self.add_entry(entry));
+        let added = &read.entries[..self.records() - before];
+        for of_partition in added.chunk_by(|one, next| one.partition == next.partition) {
+            if let Some(last) = of_partition.last() {
                 self.move_behind(last);
             }
-            newer?;
         }
+        newer?;
         // P18: the reader also moves over what is no message.
         for moved in read.positions {
             if let Some(position) = position_of(&mut self.batch.to, moved.partition) {
                 position.next_offset = position.next_offset.max(moved.next_offset);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_entry(&mut self, entry: &LogEntry) -> Result<(), String> {
+        match UserEventRecord::from_entry(entry) {
+            Ok(record) => self.batch.events.push(event(entry, record)),
+            Err(RecordFault::Newer { type_name }) => return Err(type_name),
+            Err(fault @ (RecordFault::Foreign { .. } | RecordFault::Broken { .. })) => {
+                self.batch.quarantine.push(quarantined(entry, &fault));
             }
         }
         Ok(())
@@ -161,7 +160,7 @@ mod tests {
         };
         let mut decoder = Decoder::new(vec![position(0, 4), position(1, 8), position(2, 1)]);
         decoder.add(batch).unwrap();
-        let decoded = decoder.into_batch();
+        let decoded = decoder.take();
         assert_eq!(ends(&decoded), [6, 9, 1]);
         assert_eq!(decoded.to[0].last, Some((4, "c:u/e".to_owned(), 7)));
         assert_eq!(decoded.to[1].last, None);
@@ -184,7 +183,7 @@ mod tests {
         };
         let mut decoder = Decoder::new(vec![position(0, 0)]);
         assert_eq!(decoder.add(batch), Err("census.user-event.v2".to_owned()));
-        let decoded = decoder.into_batch();
+        let decoded = decoder.take();
         assert_eq!((decoded.events.len(), decoded.quarantine.len()), (0, 1));
         assert_eq!(ends(&decoded), [1]);
     }
@@ -199,7 +198,7 @@ mod tests {
         };
         let mut decoder = Decoder::new(vec![position(0, 0)]);
         decoder.add(batch).unwrap();
-        let decoded = decoder.into_batch();
+        let decoded = decoder.take();
         assert_eq!(decoded.quarantine[0].bytes.len(), QUARANTINE_BYTES_MAX);
         assert_eq!(decoded.quarantine[0].size_bytes, 3 * QUARANTINE_BYTES_MAX as u64);
         assert_eq!(ends(&decoded), [1]);

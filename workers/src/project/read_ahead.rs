@@ -1,6 +1,5 @@
 //! The next batch is read and decoded while the one before is folded.
 
-use std::mem;
 use std::pin::pin;
 
 use shared::ports::{FoldBatch, FoldPosition, LogError, LogReader, PartitionEnd};
@@ -47,8 +46,7 @@ impl ReadAhead {
             }
             self.read().await;
         }
-        let next = Decoder::new(self.decoder.batch().to.clone());
-        Ok(mem::replace(&mut self.decoder, next).into_batch())
+        Ok(self.decoder.take())
     }
 
     /// Waits for `folded`, and reads meanwhile what the next batch has room for.

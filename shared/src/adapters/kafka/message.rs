@@ -6,9 +6,6 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 
 use crate::ports::{LogEntry, LogHeaders, LogRecord};
 
-/// Room for what the headers of a record of ours take.
-const HEADERS_BYTES: usize = 384;
-
 /// The headers of a record.
 pub(super) fn headers(record: &LogRecord) -> OwnedHeaders {
     let empty = OwnedHeaders::new_with_capacity(record.headers.len());
@@ -22,15 +19,12 @@ pub(super) fn headers(record: &LogRecord) -> OwnedHeaders {
 
 /// The message as the port shows it. It is copied, and holds nothing of the client.
 pub(super) fn entry(message: &BorrowedMessage<'_>) -> LogEntry {
-    let mut headers = LogHeaders::default();
-    if let Some(found) = message.headers() {
-        headers = LogHeaders::with_capacity(found.count(), HEADERS_BYTES);
-        for header in found.iter() {
-            if let Some(Ok(value)) = header.value.map(std::str::from_utf8) {
-                headers.push(header.key, value);
-            }
-        }
-    }
+    let headers = message.headers().map_or_else(LogHeaders::default, |headers| {
+        headers
+            .iter()
+            .filter_map(|header| Some((header.key, std::str::from_utf8(header.value?).ok()?)))
+            .collect()
+    });
     LogEntry {
         partition: message.partition(),
         offset: message.offset(),

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use shared::ports::{
-    Clock, ComponentHealth, EventLog, Health, LogBatch, LogDelivery, LogEntry, LogError, LogReader,
-    LogRecord, PartitionEnd,
+    Clock, ComponentHealth, EventLog, Health, LogBatch, LogDelivery, LogEntry, LogError, LogHeaders,
+    LogReader, LogRecord, PartitionEnd,
 };
-use shared::wire::UserEventRecord;
 use tokio::sync::Notify;
 
 use super::life::Life;
@@ -71,7 +70,7 @@ impl Log {
             offset,
             timestamp_ms,
             key: Some(record.key.clone()),
-            headers: record.headers.iter().map(|(name, value)| (name, value)).collect(),
+            headers: headers(record),
             value: Some(record.value.clone()),
         }));
         drop(partitions);
@@ -85,6 +84,10 @@ impl Log {
     fn partitions(&self) -> MutexGuard<'_, Vec<Vec<Option<LogEntry>>>> {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn headers(record: &LogRecord) -> LogHeaders {
+    record.headers.iter().map(|(name, value)| (name, value)).collect()
 }
 
 /// One process's client of the log.
@@ -120,7 +123,11 @@ impl SimLog {
         let World { dice, log, clock, .. } = &*self.world;
         let delivery = log.append(record, clock.wall().as_millis(), dice.one_in(20));
         self.world.note(&self.life, || {
-            format!("appends {} at {delivery:?}", UserEventRecord::id_of_new(record))
+            let headers = headers(record);
+            format!(
+                "appends {} at {delivery:?}",
+                headers.get("ce_id").unwrap_or_default()
+            )
         });
         delivery
     }

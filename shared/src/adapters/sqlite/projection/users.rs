@@ -15,8 +15,9 @@ use crate::ports::FoldEvent;
 pub(super) struct User {
     /// 1 to the number of users.
     pub(super) id: i64,
-    /// Where it counts already; `None` where an earlier version has seen it first, which kept rows for every place.
-    home: Option<Ids>,
+    /// The city where it counts already; `None` where an earlier version has seen it first, which kept rows for every
+    /// place.
+    home: Option<i64>,
     /// Whether it was not known before this event.
     is_new: bool,
 }
@@ -40,7 +41,6 @@ pub(super) fn intern(
     let mut make = file.prepare_cached(&format!(
         "INSERT INTO {t}known_users (hash, id, home) VALUES (?1, ?2, ?3)"
     ))?;
-    let mut homes: HashMap<i64, Ids> = at.iter().map(|at| (at.city, *at)).collect();
     let nobody = User {
         id: 0,
         home: None,
@@ -49,24 +49,21 @@ pub(super) fn intern(
     let mut users = vec![nobody; events.len()];
     for same in sorted.chunk_by(|(one, _), (other, _)| one == other) {
         let (hash, first) = same[0];
-        let found: Option<(i64, Option<i64>)> = find
+        let found = find
             .query_row([hash], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let user = match found {
-            Some((id, home)) => User {
-                id,
-                home: home.map(|city| home_of(file, t, city, &mut homes)).transpose()?,
-                is_new: false,
-            },
+        let (id, home) = match found {
+            Some(user) => user,
             None => {
                 known += 1;
                 make.execute(params![hash, known, at[first].city])?;
-                User {
-                    id: known,
-                    home: Some(at[first]),
-                    is_new: false,
-                }
+                (known, Some(at[first].city))
             }
+        };
+        let user = User {
+            id,
+            home,
+            is_new: false,
         };
         for (_, place) in same {
             users[*place] = user;
@@ -74,15 +71,6 @@ pub(super) fn intern(
         users[first].is_new = found.is_none();
     }
     Ok((users, known))
-}
-
-fn home_of(file: &Connection, t: Tables, city: i64, known: &mut HashMap<i64, Ids>) -> rusqlite::Result<Ids> {
-    if let Some(home) = known.get(&city) {
-        return Ok(*home);
-    }
-    let home = places::of_city(file, t, city)?;
-    known.insert(city, home);
-    Ok(home)
 }
 
 /// Adds the users that the places gain with these events to `gains`.
@@ -93,14 +81,16 @@ pub(super) fn place(
     at: &[Ids],
     gains: &mut BTreeMap<i64, Gain>,
 ) -> rusqlite::Result<()> {
+    let mut homes = HashMap::new();
     let mut away = Vec::new();
     for (user, at) in users.iter().zip(at) {
         if user.is_new {
             for place in at.levels() {
                 gains.entry(place).or_default().users += 1;
             }
-        } else if user.home.is_none_or(|home| home.city != at.city) {
-            away.push((*at, *user));
+        } else if user.home != Some(at.city) {
+            let home = user.home.map(|city| home_of(file, t, city, &mut homes));
+            away.push((at.levels(), user.id, home.transpose()?));
         }
     }
     let mut keep = file.prepare_cached(&format!(
@@ -108,22 +98,34 @@ pub(super) fn place(
     ))?;
     // From the city outwards: who was in a city before was in its state and its country before.
     for level in 0..Ids::LEVELS {
-        away.sort_unstable_by_key(|(at, user)| (at.levels()[level], user.id));
-        away.dedup_by_key(|(at, user)| (at.levels()[level], user.id));
+        away.sort_unstable_by_key(|(at, user, _)| (at[level], *user));
+        away.dedup_by_key(|(at, user, _)| (at[level], *user));
         let mut newly = Vec::with_capacity(away.len());
-        for (at, user) in away {
-            let place = at.levels()[level];
-            if user.home.is_some_and(|home| home.levels()[level] == place) {
-                continue;
-            }
-            if keep.execute([place, user.id])? == 1 {
-                gains.entry(place).or_default().users += 1;
-                newly.push((at, user));
+        for (at, user, home) in away {
+            let counts_there = home.is_some_and(|home: [i64; Ids::LEVELS]| home[level] == at[level]);
+            if !counts_there && keep.execute([at[level], user])? == 1 {
+                gains.entry(at[level]).or_default().users += 1;
+                newly.push((at, user, home));
             }
         }
         away = newly;
     }
     Ok(())
+}
+
+/// The levels of a home.
+fn home_of(
+    file: &Connection,
+    t: Tables,
+    city: i64,
+    known: &mut HashMap<i64, [i64; Ids::LEVELS]>,
+) -> rusqlite::Result<[i64; Ids::LEVELS]> {
+    if let Some(home) = known.get(&city) {
+        return Ok(*home);
+    }
+    let home = places::of_city(file, t, city)?.levels();
+    known.insert(city, home);
+    Ok(home)
 }
 
 /// What a place gains.
@@ -135,35 +137,9 @@ pub(super) struct Gain {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::super::{SCHEMA, fold};
     use super::*;
-    use crate::event::EventId;
-    use crate::place::PlaceKey;
-    use crate::time::Timestamp;
-
-    /// An event of `user` in `[country, state, city]`.
-    fn event(ordinal: u64, user: &str, [country, state, city]: [&str; 3]) -> FoldEvent {
-        FoldEvent {
-            partition: 0,
-            offset: 0,
-            id: EventId::Ordinal {
-                root: Uuid::from_u128(1),
-                ordinal,
-            },
-            user: user.to_owned(),
-            time: Timestamp::from_millis(0),
-            place: PlaceKey {
-                country: country.to_owned(),
-                state: Some(state.to_owned()),
-                city: city.to_owned(),
-            },
-            state: None,
-            city: city.to_owned(),
-            replaces: None,
-        }
-    }
+    use crate::testing::projection::event;
 
     /// The users of a city, of its state and of its country.
     fn users(file: &Connection, [country, state, city]: [&str; 3]) -> [i64; 3] {
@@ -189,9 +165,9 @@ mod tests {
         fold::fold(file, Tables::Present, &[event]).unwrap();
     }
 
-    const AKRON: [&str; 3] = ["US", "OH", "akron"];
-    const DAYTON: [&str; 3] = ["US", "OH", "dayton"];
-    const BOSTON: [&str; 3] = ["US", "MA", "boston"];
+    const AKRON: [&str; 3] = ["US", "oh", "akron"];
+    const DAYTON: [&str; 3] = ["US", "oh", "dayton"];
+    const BOSTON: [&str; 3] = ["US", "ma", "boston"];
     const ULM: [&str; 3] = ["DE", "bw", "ulm"];
 
     #[test]
@@ -202,8 +178,8 @@ mod tests {
         file.execute_batch(
             "INSERT INTO places (id, level, country, state, city, in_state, in_country, users, events) VALUES
                (1, 2, 'US', NULL, NULL, NULL, NULL, 1, 1),
-               (2, 1, 'US', 'OH', NULL, NULL, 1, 1, 1),
-               (3, 0, 'US', 'OH', 'akron', 2, 1, 1, 1);
+               (2, 1, 'US', 'oh', NULL, NULL, 1, 1, 1),
+               (3, 0, 'US', 'oh', 'akron', 2, 1, 1, 1);
              INSERT INTO place_users (place, user) VALUES (1, 1), (2, 1), (3, 1);
              UPDATE totals SET users = 1, events = 1;
              CREATE TABLE next_users (hash BLOB PRIMARY KEY)",

@@ -56,7 +56,7 @@ impl Executor {
     pub(crate) async fn execute(&self, claimed: Claimed) {
         let span = tracing::info_span!(
             "attempt", job.id = %claimed.lease.task.job, task = claimed.lease.task.task, n = claimed.attempt,
-            trace.id = claimed.trace.trace_id_hex()
+            trace.id = %claimed.trace.trace_id_hex()
         );
         self.run(claimed).instrument(span).await;
     }

@@ -1,19 +1,22 @@
 //! What has happened to a job so far, in order.
 
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 use shared::job::JobView;
 
 use super::{JobStateName, Moment};
 
 /// What has happened to a job so far, oldest first.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct JobHistory {
     /// The steps; of the attempts the last ten.
     pub history: Vec<JobStep>,
 }
 
 /// Something that happened to a job.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct JobStep {
     /// When.
@@ -33,8 +36,9 @@ pub struct JobStep {
 }
 
 /// What can happen to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum JobStepKind {
     /// It was accepted.
     Accepted,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 use shared::job::{Attempt, JobKind, JobRequest, JobState, JobView, Labels, Progress, Receipt};
 use uuid::Uuid;
 
@@ -10,7 +12,8 @@ use super::schedule::addresses;
 use super::{JobSchedule, Moment, Problem, ReportResult, integer};
 
 /// What was asked for, where it stands, and what came of it.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Job {
     /// The job's id.
@@ -112,8 +115,9 @@ fn owned(labels: &Labels) -> BTreeMap<String, String> {
 }
 
 /// The state of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename = "JobState", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum JobStateName {
     /// Accepted; work has not begun.
     Queued,
@@ -157,7 +161,7 @@ same_states!(
 );
 
 /// Counts of a submit.
-#[derive(Clone, Copy, Debug, Object)]
+#[derive(Clone, Copy, Debug, Object, Serialize)]
 pub struct JobProgress {
     /// Records of the input: blank lines and a CSV header are not counted.
     pub received: i64,
@@ -178,7 +182,7 @@ impl From<Progress> for JobProgress {
 }
 
 /// What a bulk job did to others.
-#[derive(Clone, Copy, Debug, Object)]
+#[derive(Clone, Copy, Debug, Object, Serialize)]
 pub struct JobBulk {
     /// Jobs that the filter found; 0 before the end.
     pub matched: i64,
@@ -196,7 +200,8 @@ impl From<Progress> for JobBulk {
 }
 
 /// Where the events of a job stand in one partition of the event log.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct JobReceipt {
     /// The topic.
@@ -227,7 +232,8 @@ impl From<&Receipt> for JobReceipt {
 }
 
 /// One try of one task of a job.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct JobAttempt {
     /// The task's number, from 0.
@@ -258,11 +264,13 @@ impl From<&Attempt> for JobAttempt {
 }
 
 /// Where to go from a job; only what is possible now is present.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Links {
     /// The job itself.
     #[oai(rename = "self")]
+    #[serde(rename = "self")]
     pub itself: String,
     /// Its changes as server-sent events.
     pub stream: String,

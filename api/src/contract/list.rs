@@ -4,13 +4,16 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use poem_openapi::Object;
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 use sha2::{Digest, Sha256};
 use shared::job::JobFilter;
 
 use super::Job;
 
 /// One page of jobs, newest accepted first.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct JobList {
     /// The jobs, without report rows, receipts and attempts.

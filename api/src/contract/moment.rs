@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
+use serde::Serialize;
 use serde_json::Value;
 use shared::time::Timestamp;
 
 /// A moment on the wire. In requests it may take any form that an event's `datetime` may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Moment(pub Timestamp);
 
 impl Type for Moment {

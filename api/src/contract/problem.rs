@@ -2,15 +2,19 @@
 
 use poem_openapi::Object;
 use poem_openapi::types::Example;
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 use shared::event::Fault;
 use shared::job::JobError;
 
 /// Why something was not done.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none, example)]
 pub struct Problem {
     /// `/problems/<code>`, a page that explains the code.
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     pub kind: String,
     /// The code in words.
     pub title: String,
@@ -74,7 +78,7 @@ impl Example for Problem {
 }
 
 /// One fault of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
 pub struct ProblemError {
     /// Where, like `#/events/17/address/city`.
     pub pointer: String,

@@ -2,6 +2,8 @@
 
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 use shared::job::{GroupBy, PartitionOffset, Report, ReportRow};
 use uuid::Uuid;
 
@@ -48,8 +50,9 @@ impl Example for ReportBody {
 }
 
 /// What one row of a report stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename = "GroupBy", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum GroupByName {
     /// A city in its state and country.
     City,
@@ -70,7 +73,8 @@ impl From<GroupBy> for GroupByName {
 }
 
 /// Users and events by place.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none, rename = "Report")]
 pub struct ReportResult {
     /// What one row stands for.
@@ -118,7 +122,7 @@ impl ReportResult {
 }
 
 /// A position in one partition of the event log.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct LogPosition {
     /// The topic.
     pub topic: String,
@@ -139,7 +143,8 @@ impl From<&PartitionOffset> for LogPosition {
 }
 
 /// One place of a report.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none, rename = "ReportRow")]
 pub struct ReportPlace {
     /// ISO 3166-1 alpha-2.

@@ -2,6 +2,7 @@
 
 use poem_openapi::Object;
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 use shared::job::JobView;
 use shared::ports::StoredReject;
 
@@ -11,7 +12,8 @@ use super::{GroupByName, JobBulk, JobProgress, JobReceipt, LogPosition, Moment, 
 /// bulk job what it did.
 ///
 /// One schema with what either has: clients in many languages cannot read a choice of schemas.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct JobResult {
     /// Of a report: what one row stands for.

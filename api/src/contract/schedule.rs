@@ -2,6 +2,8 @@
 
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use serde_with::skip_serializing_none;
 use shared::job::JobId;
 use shared::mail::MailAddress;
 use shared::schedule::{Cadence, Missed, Schedule, ScheduleSlot};
@@ -45,8 +47,9 @@ impl Example for ScheduleBody {
 }
 
 /// What becomes of slots that passed while no worker was there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename = "Missed", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum MissedName {
     /// The latest of them is caught up, however late; the others are left out.
     CatchUpOnce,
@@ -64,7 +67,8 @@ impl From<Missed> for MissedName {
 }
 
 /// A template of report jobs that come due again and again.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none, rename = "Schedule")]
 pub struct ScheduleView {
     /// The schedule's id.
@@ -96,25 +100,27 @@ pub struct ScheduleView {
 }
 
 /// Where to go from a schedule.
-#[derive(Clone, Debug, Object)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ScheduleLinks {
     /// The schedule itself.
     #[oai(rename = "self")]
+    #[serde(rename = "self")]
     pub itself: String,
     /// The job of its last slot.
     pub last_job: Option<String>,
 }
 
 /// All schedules.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct ScheduleList {
     /// The configured one first, then in order of their making.
     pub schedules: Vec<ScheduleView>,
 }
 
 /// The slot that a job was made for.
-#[derive(Clone, Copy, Debug, Object)]
+#[derive(Clone, Copy, Debug, Object, Serialize)]
 pub struct JobSchedule {
     /// The schedule.
     pub id: Uuid,

@@ -1,11 +1,11 @@
 //! The answer to every request that makes a job.
 
+use super::json::Json;
 use super::problem::RETRY_AFTER_S;
 use super::state::ApiState;
 use crate::contract::Job;
 use crate::submit::Submitted;
 use poem_openapi::ApiResponse;
-use poem_openapi::payload::Json;
 
 /// The request became a job.
 #[derive(ApiResponse)]

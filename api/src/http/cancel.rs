@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::param::Path;
-use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::job::JobKind;
 use shared::ports::CancelOutcome;
 
+use super::json::Json;
 use super::problem::{HttpProblem, RETRY_AFTER_S, gone, unknown_job};
 use super::query::JobRef;
 use super::state::ApiState;

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use poem_openapi::types::ToJSON;
 use shared::wire::TraceContext;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
@@ -193,7 +192,7 @@ fn problem_instead(write: &[u8]) -> Option<Bytes> {
         _ => return None,
     };
     let (before, after) = head.strip_suffix("\r\n")?.split_once("content-length: 0\r\n")?;
-    let request_id = format!("{:016x}", TraceContext::generate().span_id);
+    let request_id = TraceContext::generate().span_id_hex().to_string();
     tracing::debug!(
         request.id = request_id,
         http.status = code.status(),
@@ -203,7 +202,7 @@ fn problem_instead(write: &[u8]) -> Option<Bytes> {
         request_id: Some(request_id),
         ..Problem::new(code, detail)
     };
-    let body = problem.to_json_string();
+    let body = super::json::text(&problem);
     let length = body.len();
     let answer = format!(
         "{before}content-type: application/problem+json\r\ncontent-length: {length}\r\n{after}\r\n{body}"

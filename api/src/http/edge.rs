@@ -11,6 +11,7 @@ use poem::{Endpoint, IntoResponse, Request, Response};
 use shared::wire::TraceContext;
 use tracing::Instrument;
 
+use super::meter::Meter;
 use super::problem::HttpProblem;
 use super::surface::{Occurs, Offer, Surface};
 use crate::contract::ProblemCode;
@@ -30,6 +31,8 @@ const LISTS: [HeaderName; 4] = [
 pub(super) struct Edge<E> {
     inner: E,
     surface: Surface,
+    /// What was asked at paths that are not offered.
+    elsewhere: Meter,
     public_url: Option<String>,
 }
 
@@ -38,6 +41,7 @@ impl<E> Edge<E> {
         Self {
             inner,
             surface,
+            elsewhere: Meter::new("unknown"),
             public_url,
         }
     }
@@ -53,29 +57,30 @@ where
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let started = Instant::now();
         let trace = trace_of(&request);
-        let request_id = format!("{:016x}", trace.span_id);
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let route = self.surface.at(&path).map_or("unknown", |offer| &offer.template);
+        let offer = self.surface.at(&path);
         request.extensions_mut().insert(trace);
 
         let span = tracing::info_span!(
             "request",
-            request.id = request_id,
-            trace.id = trace.trace_id_hex()
+            request.id = %trace.span_id_hex(),
+            trace.id = %trace.trace_id_hex()
         );
-        let answer = AssertUnwindSafe(self.answer(request))
+        let answer = AssertUnwindSafe(self.answer(request, offer))
             .catch_unwind()
             .instrument(span.clone())
             .await;
         let _entered = span.enter();
+        let route = offer.map_or("unknown", |offer| &offer.template);
+        let problem = |problem: HttpProblem| problem.into_response(&path, &trace.span_id_hex().to_string());
         let mut response = match answer {
             Ok(Ok(response)) => response,
-            Ok(Err(problem)) => problem.into_response(&path, &request_id),
+            Ok(Err(refused)) => problem(refused),
             Err(_) => {
                 // The hook of the process has already written where it happened.
                 tracing::error!(http.route = route, "a handler panicked");
-                HttpProblem::internal().into_response(&path, &request_id)
+                problem(HttpProblem::internal())
             }
         };
         if path.starts_with("/jobs") || path.starts_with("/schedules") {
@@ -84,7 +89,15 @@ where
                 .entry(header::CACHE_CONTROL)
                 .or_insert(HeaderValue::from_static("private, no-cache"));
         }
-        record(&method, route, &response, started);
+        let (status, elapsed) = (response.status(), started.elapsed());
+        // Never the query or the body: they hold users.
+        tracing::debug!(
+            http.method = %method, http.route = route, http.status = status.as_u16(),
+            duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            "request answered"
+        );
+        let meter = offer.map_or(&self.elsewhere, |offer| &offer.meter);
+        meter.record(&method, status, elapsed);
         Ok(response)
     }
 }
@@ -94,10 +107,10 @@ where
     E: Endpoint,
     E::Output: IntoResponse,
 {
-    async fn answer(&self, mut request: Request) -> Result<Response, HttpProblem> {
+    async fn answer(&self, mut request: Request, offer: Option<&Offer>) -> Result<Response, HttpProblem> {
         refuse_large_headers(&request)?;
         join_lists(request.headers_mut());
-        let Some(offer) = self.surface.at(request.uri().path()) else {
+        let Some(offer) = offer else {
             let detail = "There is nothing at this path; /docs shows what there is.";
             return Err(HttpProblem::new(ProblemCode::NotFound, detail));
         };
@@ -214,26 +227,4 @@ fn unknown_parameter(name: &str, known: &BTreeMap<String, Occurs>) -> HttpProble
         format!("not known here; there are {}", known.join(", "))
     };
     HttpProblem::parameter(name, &reason)
-}
-
-/// Never the query or the body: they hold users.
-fn record(method: &Method, route: &str, response: &Response, started: Instant) {
-    let status = response.status().as_u16();
-    let elapsed = started.elapsed();
-    tracing::debug!(
-        http.method = %method, http.route = route, http.status = status,
-        duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        "request answered"
-    );
-    // Another method is the caller's own text, and may not become a label.
-    let method = match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
-            method.as_str()
-        }
-        _ => "other",
-    };
-    let (method, route, status) = (method.to_owned(), route.to_owned(), status.to_string());
-    let labels = [("method", method), ("route", route), ("status", status)];
-    metrics::counter!("census_http_requests_total", &labels).increment(1);
-    metrics::histogram!("census_http_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
 }

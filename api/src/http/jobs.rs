@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::delete::{JobDelete, delete};
+use super::json::Json;
 use super::problem::{HttpProblem, found};
 use super::query::{JobRef, filter, preferred_wait};
 use super::state::ApiState;

@@ -3,10 +3,10 @@
 use poem::error::ResponseError;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem_openapi::error::{ParseParamError, ParsePathError};
-use poem_openapi::types::ToJSON;
 use shared::job::JobView;
 use shared::ports::{JobLookup, StoreError};
 
+use super::json;
 use crate::contract::{Problem, ProblemCode, ProblemError};
 use crate::refusal::{Refusal, RefusalCode};
 
@@ -58,18 +58,16 @@ impl HttpProblem {
             return Self::parameter(fault.name, &fault.reason);
         }
         if let Some(fault) = error.downcast_ref::<ParsePathError>() {
-            // poem-openapi calls it `param0`. No path has two.
-            let name = template.split(['{', '}']).nth(1).unwrap_or(fault.name);
-            return Self::parameter(name, &fault.reason);
-        }
-        if error.is::<poem::error::ParsePathError>() {
-            // What is not even text names nothing.
+            // An id takes any text; what is not even text names nothing.
             if template.starts_with("/jobs/") {
                 return unknown_job();
             }
             if template.starts_with("/schedules/") {
                 return unknown_schedule();
             }
+            // poem-openapi calls it `param0`. No path has two.
+            let name = template.split(['{', '}']).nth(1).unwrap_or(fault.name);
+            return Self::parameter(name, &fault.reason);
         }
         let code = ProblemCode::of_status(error.status().as_u16());
         if error.status().is_server_error() {
@@ -113,7 +111,7 @@ impl HttpProblem {
         let mut response = poem::Response::builder()
             .status(status)
             .content_type("application/problem+json")
-            .body(problem.to_json_string());
+            .body(json::text(&problem));
         response.headers_mut().extend(self.headers);
         response
     }

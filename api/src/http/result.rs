@@ -8,11 +8,12 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
-use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::job::{JobState, JobView, Report, ReportRow};
 use shared::wire::{csv, report_csv};
 
+use super::json;
 use super::media_range::preferred;
 use super::pages::{PAGE, Page, paged};
 use super::problem::{HttpProblem, found};
@@ -46,9 +47,7 @@ impl ResultApi {
             (Some(report), CSV) => report_as_csv(&state, &view, report).await,
             (Some(report), _) => report_as_json(&state, &view, report).await,
             (None, CSV) => Ok(submit_as_csv(&view)),
-            (None, _) => Ok(Body::from_string(
-                JobResult::without_report(&view).to_json_string(),
-            )),
+            (None, _) => Ok(Body::from_string(json::text(&JobResult::without_report(&view)))),
         };
         Ok(ResultRead {
             media_type,
@@ -84,7 +83,7 @@ fn refuse_without_result(view: &JobView) -> Result<(), HttpProblem> {
 }
 
 async fn report_as_json(state: &ApiState, view: &JobView, report: &Report) -> Result<Body, HttpProblem> {
-    let head = ReportResult::head(report).to_json_string();
+    let head = json::text(&ReportResult::head(report));
     let open = format!("{},\"rows\":[", head.strip_suffix('}').unwrap_or(&head));
     rows(state, view, move |page| {
         let mut text = if page.first { open.clone() } else { String::new() };
@@ -92,7 +91,7 @@ async fn report_as_json(state: &ApiState, view: &JobView, report: &Report) -> Re
             if place > 0 || !page.first {
                 text.push(',');
             }
-            text.push_str(&ReportPlace::from(row).to_json_string());
+            text.push_str(&json::text(&ReportPlace::from(row)));
         }
         if page.last {
             text.push_str("]}");

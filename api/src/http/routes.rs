@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, get};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
 
 use super::docs::{self, Pages};
 use super::edge::Edge;
@@ -15,10 +15,8 @@ use crate::openapi;
 #[must_use]
 pub fn routes(state: Arc<ApiState>) -> impl Endpoint<Output = Response> {
     let document = openapi::document();
-    let pages = Arc::new(Pages::new(&document));
     let public_url = state.settings.public_url.clone();
-    let specified = Arc::new(openapi::service().into_endpoint());
-    let inner = Route::new()
+    let pages = Route::new()
         .at("/", get(docs::index))
         .at("/docs", get(docs::swagger))
         .at("/openapi.json", get(docs::specification))
@@ -26,12 +24,32 @@ pub fn routes(state: Arc<ApiState>) -> impl Endpoint<Output = Response> {
         .at("/healthz", get(operations::healthz))
         .at("/readyz", get(operations::readyz))
         .at("/metrics", get(operations::metrics))
-        .nest_no_strip("/submit", Arc::clone(&specified))
-        .nest_no_strip("/import", Arc::clone(&specified))
-        .nest_no_strip("/report", Arc::clone(&specified))
-        .nest_no_strip("/schedules", Arc::clone(&specified))
-        .nest_no_strip("/jobs", specified)
-        .data(pages)
-        .data(state);
-    Edge::new(inner, Surface::new(&document), public_url)
+        .data(Arc::new(Pages::new(&document)));
+    let paths = Paths {
+        specified: openapi::service().into_endpoint(),
+        pages,
+    };
+    Edge::new(paths.data(state), Surface::new(&document), public_url)
+}
+
+/// The operations of the specification and the pages beside them. A route of poem above the specification's own would
+/// take an accept as long as its body takes to parse.
+struct Paths<S, P> {
+    specified: S,
+    pages: P,
+}
+
+impl<S, P> Endpoint for Paths<S, P>
+where
+    S: Endpoint<Output = Response>,
+    P: Endpoint<Output = Response>,
+{
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        match request.uri().path().split('/').nth(1) {
+            Some("submit" | "import" | "report" | "schedules" | "jobs") => self.specified.call(request).await,
+            _ => self.pages.call(request).await,
+        }
+    }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::param::Path;
-use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::ports::{SCHEDULES_MAX, ScheduleRemoval};
 use shared::schedule::{Schedule, ScheduleId};
 
 use super::body::JsonBody;
+use super::json::Json;
 use super::problem::{HttpProblem, unknown_schedule};
 use super::query::ScheduleRef;
 use super::state::ApiState;

@@ -12,11 +12,12 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::registry::{
     MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
-use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::job::{JobId, JobView};
 use shared::ports::JobLookup;
 
+use super::json;
 use super::media_range::preferred;
 use super::problem::{HttpProblem, found};
 use super::query::JobRef;
@@ -123,7 +124,7 @@ impl Watch {
         } else {
             Step::Wait
         };
-        Event::message(self.state.listed(job).to_json_string())
+        Event::message(json::text(&self.state.listed(job)))
             .event_type("job")
             .id(tag)
     }
@@ -154,9 +155,7 @@ impl IntoResponse for JobStream {
     fn into_response(self) -> Response {
         let mut response = match self {
             Self::Events(watch) => SSE::new(watch.events()).keep_alive(COMMENT_EVERY).into_response(),
-            Self::History(history) => Response::builder()
-                .content_type(JSON)
-                .body(history.to_json_string()),
+            Self::History(history) => Response::builder().content_type(JSON).body(json::text(&history)),
             Self::Over => StatusCode::NO_CONTENT.into_response(),
         };
         let headers = response.headers_mut();

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use poem::http::Method;
 use serde_json::Value;
 
+use super::meter::Meter;
+
 /// Paths outside the specification; each takes `GET` without parameters.
 const OPERATIONS: [&str; 7] = [
     "/",
@@ -24,6 +26,8 @@ pub(super) struct Surface(Vec<Offer>);
 pub(super) struct Offer {
     /// Like `/jobs/{id}`.
     pub(super) template: String,
+    /// Of all answers at the path.
+    pub(super) meter: Meter,
     methods: BTreeMap<String, BTreeMap<String, Occurs>>,
 }
 
@@ -40,6 +44,7 @@ impl Surface {
         let described = document["paths"].as_object().into_iter().flatten();
         let described = described.map(|(template, operations)| Offer {
             template: template.clone(),
+            meter: Meter::new(template),
             methods: operations
                 .as_object()
                 .into_iter()
@@ -49,6 +54,7 @@ impl Surface {
         });
         let operations = OPERATIONS.map(|template| Offer {
             template: template.to_owned(),
+            meter: Meter::new(template),
             methods: BTreeMap::from([("GET".to_owned(), BTreeMap::new())]),
         });
         let mut offers: Vec<_> = described.chain(operations).collect();

@@ -2,9 +2,12 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::TryInitError;
-use tracing_subscriber::{filter::ParseError, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::Subscriber;
+use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{LogFormat, LogSettings};
 
@@ -24,8 +27,7 @@ pub enum LogFault {
 /// # Errors
 /// [`LogFault`].
 pub fn start_logs(settings: &LogSettings) -> Result<(), LogFault> {
-    let filter = EnvFilter::try_new(&settings.filter)?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter(&settings.filter)?);
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     match settings.format {
         LogFormat::Text => registry
@@ -34,4 +36,15 @@ pub fn start_logs(settings: &LogSettings) -> Result<(), LogFault> {
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
     Ok(())
+}
+
+/// What is to be logged. A filter that names no span is a list of targets, which keeps no record of each span.
+fn filter<S>(text: &str) -> Result<Box<dyn Layer<S> + Send + Sync>, ParseError>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    if let Ok(targets) = text.parse::<Targets>() {
+        return Ok(targets.boxed());
+    }
+    Ok(EnvFilter::try_new(text)?.boxed())
 }

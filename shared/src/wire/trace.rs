@@ -40,8 +40,16 @@ impl TraceContext {
 
     /// The trace's id as logs show it.
     #[must_use]
-    pub fn trace_id_hex(&self) -> String {
-        format!("{:032x}", self.trace_id)
+    pub fn trace_id_hex(&self) -> impl fmt::Display + use<> {
+        let id = self.trace_id;
+        fmt::from_fn(move |f| write!(f, "{id:032x}"))
+    }
+
+    /// The step's id as logs and problems show it.
+    #[must_use]
+    pub fn span_id_hex(&self) -> impl fmt::Display + use<> {
+        let id = self.span_id;
+        fmt::from_fn(move |f| write!(f, "{id:016x}"))
     }
 }
 

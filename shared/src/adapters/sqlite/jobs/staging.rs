@@ -68,6 +68,9 @@ pub(super) fn add_chunks(tx: &Tx<'_>, owner: &[u8; 16], chunks: &[InputChunk]) -
 }
 
 pub(super) fn add_rejects(tx: &Tx<'_>, owner: &[u8; 16], rejects: &[RejectRecord]) -> Result<(), Fault> {
+    if rejects.is_empty() {
+        return Ok(());
+    }
     let mut statement = tx.statement(
         "INSERT INTO rejects (owner, line, pointer, code, reason, raw) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;

@@ -69,6 +69,7 @@ async fn p24_a_file_of_the_first_version_is_brought_up_to_date() {
     let first = Schema {
         name: "projection",
         migrations: &[include_str!("../../src/adapters/sqlite/projection/schema.sql")],
+        cache_kib: Schema::CACHE_KIB,
     };
     let path = subject.folder.path().join("projection.db");
     drop(Writer::<()>::open(&path, first).unwrap());

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 const SCHEMA: Schema = Schema {
     name: "numbers",
     migrations: &["CREATE TABLE numbers (n INTEGER PRIMARY KEY)"],
+    cache_kib: Schema::CACHE_KIB,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +146,36 @@ async fn p3_a_transaction_that_sqlite_gives_up_takes_nobody_with_it_unsaid() {
             .unwrap(),
         4
     );
+}
+
+#[tokio::test]
+async fn p3_nothing_is_accepted_while_a_reader_holds_the_checkpoint_up() {
+    let file = File::new();
+    let write = |operation, write: fn(&Connection) -> Result<i64, Fault>| {
+        file.writer.write(Write::flushed(operation), write)
+    };
+    write("first", |c| insert(c, 1)).await.unwrap();
+    let reader = Connection::open(file.folder.path().join("numbers.sqlite")).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT n FROM numbers LIMIT 1")
+        .unwrap();
+    write("second", |c| insert(c, 2)).await.unwrap();
+    let lost = write("lost", |c| {
+        c.execute_batch("ROLLBACK")?;
+        Ok(3)
+    });
+    assert!(matches!(
+        lost.await,
+        Err(Fault::Write(WriteError::OutcomeUnknown(_)))
+    ));
+    let refused = write("refused", |c| insert(c, 4)).await;
+    assert!(
+        matches!(refused, Err(Fault::Write(WriteError::Failed(_)))),
+        "{refused:?}"
+    );
+    reader.execute_batch("COMMIT").unwrap();
+    write("next", |c| insert(c, 5)).await.unwrap();
+    assert_eq!(file.numbers().await, [1, 2, 5]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,15 +2,14 @@
 
 use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 
+use super::file::File;
 use super::lanes::Lanes;
 use super::notes::Notes;
 use super::turnstile::Turnstile;
@@ -20,49 +19,18 @@ use crate::mutant::{self, Mutant};
 
 /// Callers in one transaction: enough to share a flush among all that wait, few enough to keep the turn short.
 const BATCH_MAX: usize = 1_000;
-/// Pages in the WAL after which a commit also checkpoints: 16 MiB.
-const CHECKPOINT_PAGES: u32 = 4_000;
-/// The WAL file is cut to this many bytes when a checkpoint has emptied it.
-const WAL_KEPT_BYTES: u32 = 64 * 1024 * 1024;
-/// How long a failed file is left alone before it is opened again.
-const REOPEN_EVERY: Duration = Duration::from_millis(200);
-
-/// Opens a connection that writes.
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    // Other writers stand in the turnstile; what is left is a reader's recovery of the WAL.
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
-    // Without it SQLite plans anew whenever the number behind a LIMIT is bound.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.set_prepared_statement_cache_capacity(256);
-    Ok(connection)
-}
 
 /// The thread's own state.
 pub(super) struct Thread<N> {
-    path: PathBuf,
-    connection: Option<Connection>,
-    flushing: bool,
+    file: File,
     turnstile: Turnstile,
     lanes: Arc<Lanes<N>>,
 }
 
 impl<N: Notes> Thread<N> {
-    pub(super) fn new(
-        path: PathBuf,
-        connection: Connection,
-        turnstile: Turnstile,
-        lanes: Arc<Lanes<N>>,
-    ) -> Self {
+    pub(super) fn new(file: File, turnstile: Turnstile, lanes: Arc<Lanes<N>>) -> Self {
         Self {
-            path,
-            connection: Some(connection),
-            flushing: true,
+            file,
             turnstile,
             lanes,
         }
@@ -91,8 +59,7 @@ impl<N: Notes> Thread<N> {
                 .into_iter()
                 .filter(|work| work.begin())
                 .collect();
-            let connection = &mut self.connection;
-            let answers = commit(&self.path, connection, &mut self.flushing, batch);
+            let answers = commit(&mut self.file, batch);
             drop(turn);
             answers();
         }
@@ -100,27 +67,19 @@ impl<N: Notes> Thread<N> {
 }
 
 /// Runs and commits one batch; the returned closure answers its callers, after the turn was given up.
-fn commit<N: Notes>(
-    path: &Path,
-    slot: &mut Option<Connection>,
-    flushing: &mut bool,
-    mut batch: Vec<Box<dyn Work<N>>>,
-) -> Box<dyn FnOnce()> {
+fn commit<N: Notes>(file: &mut File, mut batch: Vec<Box<dyn Work<N>>>) -> Box<dyn FnOnce()> {
     if batch.is_empty() {
         return Box::new(|| {});
     }
-    let connection = match reopened(path, slot, flushing) {
-        Ok(connection) => connection,
-        Err(source) => return Box::new(move || fail(batch, &source)),
-    };
     let started = Instant::now();
     let flush = batch.iter().any(|work| work.how().flushed);
-    if let Err(source) = begin(connection, flush, flushing) {
-        tracing::error!(error = &source as &dyn StdError, "a batch could not begin");
-        *slot = None;
-        let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
-        return Box::new(move || fail(batch, &source));
-    }
+    let connection = match file.begin(flush) {
+        Ok(connection) => connection,
+        Err(source) => {
+            let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
+            return Box::new(move || fail(batch, &source));
+        }
+    };
     let ran = run_all(connection, &mut batch);
     faults::before_commit(operations(&batch));
     let committed = ran.and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
@@ -129,7 +88,7 @@ fn commit<N: Notes>(
     metrics::histogram!("census_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
     let committed = committed.map_err(unknown);
     if committed.is_err() {
-        *slot = None;
+        file.give_up();
     }
     Box::new(move || {
         if committed.is_ok() {
@@ -162,51 +121,6 @@ pub(super) fn answer_all<N>(batch: Vec<Box<dyn Work<N>>>, committed: &Result<(),
 
 fn operations<N>(batch: &[Box<dyn Work<N>>]) -> impl Iterator<Item = &'static str> {
     batch.iter().map(|work| work.how().operation)
-}
-
-/// The connection; after a failure a new one, whose WAL was checkpointed before anything is accepted (P3).
-fn reopened<'a>(
-    path: &Path,
-    slot: &'a mut Option<Connection>,
-    flushing: &mut bool,
-) -> Result<&'a Connection, Arc<dyn StdError + Send + Sync>> {
-    if slot.is_none() {
-        let opened = connect(path).and_then(|connection| {
-            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            Ok((connection, busy))
-        });
-        match opened {
-            Ok((connection, busy)) => {
-                tracing::info!(
-                    checkpointed = !busy,
-                    "the store was opened again after a failed commit"
-                );
-                *flushing = true;
-                *slot = Some(connection);
-            }
-            Err(source) => {
-                tracing::error!(
-                    error = &source as &dyn StdError,
-                    "the store cannot be opened again"
-                );
-                std::thread::park_timeout(REOPEN_EVERY);
-                return Err(Arc::new(source));
-            }
-        }
-    }
-    Ok(slot.as_ref().expect("the slot was filled above"))
-}
-
-fn begin(connection: &Connection, flush: bool, flushing: &mut bool) -> rusqlite::Result<()> {
-    if flush != *flushing {
-        // Only between transactions does SQLite take another level.
-        connection.pragma_update(None, "synchronous", if flush { "FULL" } else { "NORMAL" })?;
-        *flushing = flush;
-    }
-    connection
-        .prepare_cached("BEGIN IMMEDIATE")?
-        .execute([])
-        .map(drop)
 }
 
 /// P2: a bad caller fails alone. A savepoint for each costs a third of the batch, and hardly any is ever needed: who

@@ -1,6 +1,7 @@
 //! SQLite: the job store, the projection, and the event log of the profile `embedded`.
 
 mod batch;
+mod file;
 pub mod jobs;
 mod lanes;
 pub mod log;

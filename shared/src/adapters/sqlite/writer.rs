@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::batch::{self, Request, Ticket};
+use super::file::{self, File};
 use super::lanes::Lanes;
 #[cfg(feature = "testing")]
 use super::memory::MemoryFile;
@@ -139,6 +140,13 @@ pub struct Schema {
     pub name: &'static str,
     /// Each brings the file from the version that is its place to the next one.
     pub migrations: &'static [&'static str],
+    /// KiB of the file's pages that its writer holds.
+    pub cache_kib: u32,
+}
+
+impl Schema {
+    /// Enough for a file whose writes lie side by side; what SQLite takes by itself.
+    pub const CACHE_KIB: u32 = 2_000;
 }
 
 /// A file that could not be opened.
@@ -192,7 +200,8 @@ impl<N: Notes> Writer<N> {
         })?;
         let connection = open_file(path, schema, &turnstile)?;
         let lanes = Arc::new(Lanes::new(WAITING_MAX));
-        let thread = batch::Thread::new(path.to_owned(), connection, turnstile, Arc::clone(&lanes));
+        let file = File::new(path.to_owned(), schema.cache_kib, connection);
+        let thread = batch::Thread::new(file, turnstile, Arc::clone(&lanes));
         thread::Builder::new()
             .name(format!("write-{}", schema.name))
             .spawn(move || thread.run())
@@ -329,7 +338,7 @@ fn open_file(path: &Path, schema: Schema, turnstile: &Turnstile) -> Result<Conne
         path: path.to_owned(),
         source,
     };
-    let connection = batch::connect(path).map_err(sqlite)?;
+    let connection = file::connect(path, schema.cache_kib).map_err(sqlite)?;
     let found: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(sqlite)?;

@@ -5,8 +5,8 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 
 use super::fault::JobStoreError;
-use crate::adapters::sqlite::batch;
 use crate::adapters::sqlite::turnstile::Turnstile;
+use crate::adapters::sqlite::{Schema, file};
 use crate::ports::Clock;
 
 /// What the store was when it was opened.
@@ -23,7 +23,7 @@ pub(super) struct Opened {
 pub(super) fn keep(path: &Path, boot_id: &str, clock: &dyn Clock) -> Result<Opened, JobStoreError> {
     let turnstile = Turnstile::open(path).map_err(JobStoreError::Lock)?;
     let _turn = turnstile.take().map_err(JobStoreError::Lock)?;
-    let connection = batch::connect(path).map_err(JobStoreError::Epoch)?;
+    let connection = file::connect(path, Schema::CACHE_KIB).map_err(JobStoreError::Epoch)?;
     raise(&connection, boot_id, clock).map_err(JobStoreError::Epoch)
 }
 

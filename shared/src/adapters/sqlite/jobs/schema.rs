@@ -10,6 +10,7 @@ pub(super) const SCHEMA: Schema = Schema {
         include_str!("migration_2.sql"),
         include_str!("migration_3.sql"),
     ],
+    cache_kib: Schema::CACHE_KIB,
 };
 
 #[cfg(test)]

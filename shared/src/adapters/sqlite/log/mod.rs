@@ -27,6 +27,7 @@ const READERS: usize = 4;
 const SCHEMA: Schema = Schema {
     name: "log",
     migrations: &[include_str!("schema.sql")],
+    cache_kib: Schema::CACHE_KIB,
 };
 
 /// The event log in a SQLite file that no other process writes.

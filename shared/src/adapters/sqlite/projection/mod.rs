@@ -41,6 +41,8 @@ const SCHEMA: Schema = Schema {
         include_str!("migration_2.sql"),
         include_str!("migration_3.sql"),
     ],
+    // A batch touches the table of users everywhere (measured: 48 MiB take a twelfth off what an event costs).
+    cache_kib: 48 * 1024,
 };
 
 /// The projection in a SQLite file that several processes may open. Cheap to clone.

@@ -28,7 +28,7 @@ pub struct CleanUser {
 }
 
 /// A cleaned address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Address {
     /// The city as the user spelt it.
     pub city: String,

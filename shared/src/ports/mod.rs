@@ -50,7 +50,7 @@ pub use mail_ledger::MailLedger;
 pub use mailer::{Handover, MailError, Mailer};
 pub use projection::{
     FoldBatch, FoldEvent, FoldOutcome, FoldPosition, Projection, ProjectionError, ProjectorLease,
-    QuarantineRecord, ReportQuery,
+    QuarantineRecord, ReportQuery, SpeltPlace,
 };
 pub use quarantine::{Quarantine, QuarantinedRecord};
 pub use rebuild::{NextFold, ProjectionRebuild, RebuildTicket};

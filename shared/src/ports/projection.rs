@@ -1,12 +1,13 @@
 //! The projection: each event id applied once, counts and offsets in one transaction (P15, P16).
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::{PartitionEnd, RecordPlace};
-use crate::event::EventId;
+use crate::event::{Address, EventId};
 use crate::job::{GroupBy, Report, WorkerId};
 use crate::place::PlaceKey;
 use crate::time::Timestamp;
@@ -114,14 +115,31 @@ pub struct FoldEvent {
     pub user: String,
     /// When it happened.
     pub time: Timestamp,
-    /// The counting key of its place.
-    pub place: PlaceKey,
-    /// The state as spelt in this event.
-    pub state: Option<String>,
-    /// The city as spelt in this event.
-    pub city: String,
+    /// Where. Events of a batch that spell a place alike share one: who folds works once for all of them.
+    pub place: Arc<SpeltPlace>,
     /// The record in quarantine that this one corrects (P19).
     pub replaces: Option<RecordPlace>,
+}
+
+/// A place as events spell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpeltPlace {
+    /// The key under which it is counted.
+    pub key: PlaceKey,
+    /// The state as it is spelt.
+    pub state: Option<String>,
+    /// The city as it is spelt.
+    pub city: String,
+}
+
+impl From<&Address> for SpeltPlace {
+    fn from(address: &Address) -> Self {
+        Self {
+            key: PlaceKey::of(address),
+            state: address.state.clone(),
+            city: address.city.clone(),
+        }
+    }
 }
 
 /// A record that is not ours or is broken (P19).

@@ -71,7 +71,10 @@ impl UserEventRecord {
     ) -> Result<(EventId, LogRecord), StoredEventFault> {
         let head = stored.head(root.0)?;
         let record = LogRecord {
-            key: Bytes::copy_from_slice(head.user_id.as_bytes()),
+            key: match head.user_id {
+                Cow::Borrowed(id) => body.slice_ref(id.as_bytes()),
+                Cow::Owned(id) => id.into(),
+            },
             headers: headers(head.id.to_string(), head.time.into_owned(), trace.to_owned()),
             value: body.slice_ref(stored.user.get().as_bytes()),
         };

@@ -1,18 +1,24 @@
 //! Records become events to be counted, or go into quarantine (P19).
 
+use std::collections::HashMap;
 use std::mem;
+use std::sync::Arc;
 
-use shared::place::PlaceKey;
-use shared::ports::{FoldBatch, FoldEvent, FoldPosition, LogBatch, LogEntry, QuarantineRecord};
+use shared::event::Address;
+use shared::ports::{FoldBatch, FoldEvent, FoldPosition, LogBatch, LogEntry, QuarantineRecord, SpeltPlace};
 use shared::wire::{RecordFault, UserEventRecord};
 
 /// Bytes of a record that the quarantine keeps.
 const QUARANTINE_BYTES_MAX: usize = 4 * 1024;
 
+/// Places that are remembered, a few hundred bytes each.
+const KNOWN_PLACES_MAX: usize = 10_000;
+
 /// Makes one batch of what is read.
 #[derive(Debug)]
 pub(super) struct Decoder {
     batch: FoldBatch,
+    places: KnownPlaces,
 }
 
 impl Decoder {
@@ -24,13 +30,20 @@ impl Decoder {
                 from,
                 ..FoldBatch::default()
             },
+            places: KnownPlaces::default(),
         }
     }
 
     /// The batch; the next one begins where it ends.
     pub(super) fn take(&mut self) -> FoldBatch {
-        let next = Self::new(self.batch.to.clone());
-        mem::replace(self, next).batch
+        let next = FoldBatch {
+            from: self.batch.to.clone(),
+            to: self.batch.to.clone(),
+            // A batch as large as the last one then grows without being copied.
+            events: Vec::with_capacity(self.batch.events.len()),
+            quarantine: Vec::new(),
+        };
+        mem::replace(&mut self.batch, next)
     }
 
     /// Whether there is anything to be folded.
@@ -65,7 +78,10 @@ impl Decoder {
 
     fn add_entry(&mut self, entry: &LogEntry) -> Result<(), String> {
         match UserEventRecord::from_entry(entry) {
-            Ok(record) => self.batch.events.push(event(entry, record)),
+            Ok(mut record) => {
+                let place = self.places.of(&mut record.user.address);
+                self.batch.events.push(event(entry, record, place));
+            }
             Err(RecordFault::Newer { type_name }) => return Err(type_name),
             Err(fault @ (RecordFault::Foreign { .. } | RecordFault::Broken { .. })) => {
                 self.batch.quarantine.push(quarantined(entry, &fault));
@@ -83,14 +99,33 @@ impl Decoder {
     }
 }
 
+/// Places that were decoded before: there are far fewer of them than events.
+#[derive(Debug, Default)]
+struct KnownPlaces(HashMap<Address, Arc<SpeltPlace>>);
+
+impl KnownPlaces {
+    /// The place of an address; the post code is no part of it.
+    fn of(&mut self, address: &mut Address) -> Arc<SpeltPlace> {
+        address.post_code = None;
+        if let Some(known) = self.0.get(address) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= KNOWN_PLACES_MAX {
+            self.0.clear();
+        }
+        let place = Arc::new(SpeltPlace::from(&*address));
+        self.0.insert(address.clone(), Arc::clone(&place));
+        place
+    }
+}
+
 fn position_of(positions: &mut [FoldPosition], partition: i32) -> Option<&mut FoldPosition> {
     positions
         .iter_mut()
         .find(|position| position.partition == partition)
 }
 
-fn event(entry: &LogEntry, record: UserEventRecord) -> FoldEvent {
-    let place = PlaceKey::of(&record.user.address);
+fn event(entry: &LogEntry, record: UserEventRecord, place: Arc<SpeltPlace>) -> FoldEvent {
     FoldEvent {
         partition: entry.partition,
         offset: entry.offset,
@@ -98,8 +133,6 @@ fn event(entry: &LogEntry, record: UserEventRecord) -> FoldEvent {
         user: record.user.id,
         time: record.user.datetime,
         place,
-        state: record.user.address.state,
-        city: record.user.address.city,
         replaces: record.replaces,
     }
 }

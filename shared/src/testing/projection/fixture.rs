@@ -12,7 +12,7 @@ use crate::job::{GroupBy, Report, ReportRow, WorkerId};
 use crate::place::PlaceKey;
 use crate::ports::{
     Clock, FoldBatch, FoldEvent, FoldOutcome, FoldPosition, LogStanding, Projection, ProjectionError,
-    ProjectionRebuild, ProjectorLease, Quarantine, ReportQuery,
+    ProjectionRebuild, ProjectorLease, Quarantine, ReportQuery, SpeltPlace,
 };
 use crate::time::Timestamp;
 
@@ -161,13 +161,15 @@ pub fn event(ordinal: u64, user: &str, [country, state, city]: [&str; 3]) -> Fol
         },
         user: user.to_owned(),
         time: Timestamp::from_millis(0),
-        place: PlaceKey {
-            country: country.to_owned(),
-            state: state.map(str::to_lowercase),
-            city: city.to_lowercase(),
-        },
-        state: state.map(str::to_owned),
-        city: city.to_owned(),
+        place: Arc::new(SpeltPlace {
+            key: PlaceKey {
+                country: country.to_owned(),
+                state: state.map(str::to_lowercase),
+                city: city.to_lowercase(),
+            },
+            state: state.map(str::to_owned),
+            city: city.to_owned(),
+        }),
         replaces: None,
     }
 }

@@ -106,17 +106,19 @@ impl Plain {
             .map(|((country, state, city), (users, events))| ReportRow {
                 state: self.shown(
                     |event| {
-                        (event.place.country == country && event.place.state == state)
-                            .then_some(event.state.as_deref())
+                        let place = &event.place;
+                        (place.key.country == country && place.key.state == state)
+                            .then_some(place.state.as_deref())
                     },
                     state.is_some(),
                 ),
                 city: self.shown(
                     |event| {
-                        (event.place.country == country
-                            && event.place.state == state
-                            && Some(&event.place.city) == city.as_ref())
-                        .then_some(Some(event.city.as_str()))
+                        let place = &event.place;
+                        (place.key.country == country
+                            && place.key.state == state
+                            && Some(&place.key.city) == city.as_ref())
+                        .then_some(Some(place.city.as_str()))
                     },
                     city.is_some(),
                 ),
@@ -152,7 +154,7 @@ impl Plain {
 }
 
 fn group(event: &FoldEvent, group_by: GroupBy) -> Group {
-    let place = &event.place;
+    let place = &event.place.key;
     let (state, city) = match group_by {
         GroupBy::City => (place.state.clone(), Some(place.city.clone())),
         GroupBy::State => (place.state.clone(), None),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::dedup;
 use super::generation::Tables;
-use super::places::{self, Ids};
+use super::places::{self, Ids, SharedPlace};
 use super::users::{self, Gain, User};
 use crate::ports::{FoldEvent, FoldOutcome};
 
@@ -24,14 +24,14 @@ pub(super) fn fold(file: &Connection, t: Tables, events: &[FoldEvent]) -> rusqli
 }
 
 fn count(file: &Connection, t: Tables, events: &[&FoldEvent]) -> rusqlite::Result<()> {
-    let at = places::intern(file, t, events)?;
+    let places::Seen { at, shared } = places::intern(file, t, events)?;
     let (users_before, events_before) = file
         .prepare_cached(&format!("SELECT users, events FROM {t}totals"))?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (users, users_now) = users::intern(file, t, events, &at, users_before)?;
     keep_rows(file, t, events, &at, &users, events_before)?;
-    bump_places(file, t, &at, &users)?;
-    places::spell(file, t, events, &at)?;
+    bump_places(file, t, &shared, &at, &users)?;
+    places::spell(file, t, &shared)?;
     file.prepare_cached(&format!("UPDATE {t}totals SET users = ?1, events = events + ?2"))?
         .execute(params![users_now, events.len() as i64])
         .map(drop)
@@ -61,10 +61,18 @@ fn keep_rows(
     Ok(())
 }
 
-fn bump_places(file: &Connection, t: Tables, at: &[Ids], users: &[User]) -> rusqlite::Result<()> {
+fn bump_places(
+    file: &Connection,
+    t: Tables,
+    shared: &[SharedPlace<'_>],
+    at: &[Ids],
+    users: &[User],
+) -> rusqlite::Result<()> {
     let mut gains: BTreeMap<i64, Gain> = BTreeMap::new();
-    for place in at.iter().flat_map(Ids::levels) {
-        gains.entry(place).or_default().events += 1;
+    for SharedPlace { ids, events, .. } in shared {
+        for place in ids.levels() {
+            gains.entry(place).or_default().events += events;
+        }
     }
     users::place(file, t, users, at, &mut gains)?;
     let mut bump = file.prepare_cached(&format!(

@@ -1,12 +1,14 @@
 //! Places of the three levels: found or made by their key, and shown by their most frequent spelling.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::generation::Tables;
 use crate::place::PlaceKey;
-use crate::ports::FoldEvent;
+use crate::ports::{FoldEvent, SpeltPlace};
 
 /// The levels as they are stored.
 pub(super) const CITY: i64 = 0;
@@ -30,20 +32,48 @@ impl Ids {
     }
 }
 
-/// The rows of each event's place, in the order of the events; missing ones are made.
-pub(super) fn intern(file: &Connection, t: Tables, events: &[&FoldEvent]) -> rusqlite::Result<Vec<Ids>> {
-    let mut known: HashMap<&PlaceKey, Ids> = HashMap::new();
-    events
-        .iter()
-        .map(|event| match known.get(&event.place) {
-            Some(ids) => Ok(*ids),
-            None => {
-                let ids = find_or_make(file, t, &event.place)?;
-                known.insert(&event.place, ids);
-                Ok(ids)
+/// The places of a batch.
+#[derive(Default)]
+pub(super) struct Seen<'a> {
+    /// The rows of each event's place, in the order of the events.
+    pub(super) at: Vec<Ids>,
+    /// The places that the events share.
+    pub(super) shared: Vec<SharedPlace<'a>>,
+}
+
+/// A place as some events of a batch spell it.
+pub(super) struct SharedPlace<'a> {
+    pub(super) ids: Ids,
+    /// How many they are.
+    pub(super) events: i64,
+    spelt: &'a SpeltPlace,
+}
+
+/// The places of `events`; missing rows are made.
+pub(super) fn intern<'a>(
+    file: &Connection,
+    t: Tables,
+    events: &[&'a FoldEvent],
+) -> rusqlite::Result<Seen<'a>> {
+    let mut seen = Seen::default();
+    // By address: what events do not share is found twice, and comes out the same.
+    let mut known: HashMap<*const SpeltPlace, usize> = HashMap::new();
+    for event in events {
+        let n = match known.entry(Arc::as_ptr(&event.place)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                seen.shared.push(SharedPlace {
+                    ids: find_or_make(file, t, &event.place.key)?,
+                    events: 0,
+                    spelt: &event.place,
+                });
+                *unknown.insert(seen.shared.len() - 1)
             }
-        })
-        .collect()
+        };
+        seen.shared[n].events += 1;
+        seen.at.push(seen.shared[n].ids);
+    }
+    Ok(seen)
 }
 
 /// The rows of a city's place.
@@ -97,18 +127,15 @@ fn find_or_make(file: &Connection, t: Tables, key: &PlaceKey) -> rusqlite::Resul
     })
 }
 
-/// Counts the spellings of `events`, which happened `at` these places, and shows the most frequent one, of equals the
-/// smallest by code points.
-pub(super) fn spell(file: &Connection, t: Tables, events: &[&FoldEvent], at: &[Ids]) -> rusqlite::Result<()> {
-    let mut spellings: HashMap<(i64, &str), i64> = HashMap::new();
-    for (event, at) in events.iter().zip(at) {
-        *spellings.entry((at.city, &event.city)).or_default() += 1;
-        if let Some(state) = &event.state {
-            *spellings.entry((at.state, state)).or_default() += 1;
+/// Counts the spellings of these places, and shows the most frequent one, of equals the smallest by code points.
+pub(super) fn spell(file: &Connection, t: Tables, places: &[SharedPlace<'_>]) -> rusqlite::Result<()> {
+    let mut spellings: BTreeMap<(i64, &str), i64> = BTreeMap::new();
+    for SharedPlace { ids, events, spelt } in places {
+        *spellings.entry((ids.city, &spelt.city)).or_default() += events;
+        if let Some(state) = &spelt.state {
+            *spellings.entry((ids.state, state)).or_default() += events;
         }
     }
-    let mut spellings: Vec<((i64, &str), i64)> = spellings.into_iter().collect();
-    spellings.sort_unstable();
     let mut count = file.prepare_cached(&format!(
         "INSERT INTO {t}spellings (place, text, events) VALUES (?1, ?2, ?3)
          ON CONFLICT (place, text) DO UPDATE SET events = events + excluded.events"
@@ -116,7 +143,7 @@ pub(super) fn spell(file: &Connection, t: Tables, events: &[&FoldEvent], at: &[I
     for ((place, text), events) in &spellings {
         count.execute(params![place, text, events])?;
     }
-    let mut changed: Vec<i64> = spellings.iter().map(|((place, _), _)| *place).collect();
+    let mut changed: Vec<i64> = spellings.keys().map(|(place, _)| *place).collect();
     changed.dedup();
     // SQLite compares the bytes of UTF-8, whose order is that of the code points.
     let mut show = file.prepare_cached(&format!(

@@ -37,10 +37,12 @@ pub(super) fn intern(
         .collect();
     // Sorted keys touch each page once, and the first event of a user comes first.
     sorted.sort_unstable();
-    let mut find = file.prepare_cached(&format!("SELECT id, home FROM {t}known_users WHERE hash = ?1"))?;
     let mut make = file.prepare_cached(&format!(
-        "INSERT INTO {t}known_users (hash, id, home) VALUES (?1, ?2, ?3)"
+        "INSERT OR IGNORE INTO {t}known_users (hash, id, home) VALUES (?1, ?2, ?3)"
     ))?;
+    let mut find = file.prepare_cached(&format!("SELECT id, home FROM {t}known_users WHERE hash = ?1"))?;
+    // Who expects the right thing descends into the table once: an import brings new users, daily events known ones.
+    let mut expects_new = true;
     let nobody = User {
         id: 0,
         home: None,
@@ -49,17 +51,16 @@ pub(super) fn intern(
     let mut users = vec![nobody; events.len()];
     for same in sorted.chunk_by(|(one, _), (other, _)| one == other) {
         let (hash, first) = same[0];
-        let found = find
-            .query_row([hash], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let mut find = || find.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?)));
+        let found = if expects_new { None } else { find().optional()? };
+        let is_new = found.is_none() && make.execute(params![hash, known + 1, at[first].city])? == 1;
         let (id, home) = match found {
             Some(user) => user,
-            None => {
-                known += 1;
-                make.execute(params![hash, known, at[first].city])?;
-                (known, Some(at[first].city))
-            }
+            None if is_new => (known + 1, Some(at[first].city)),
+            None => find()?,
         };
+        known += i64::from(is_new);
+        expects_new = is_new;
         let user = User {
             id,
             home,
@@ -68,7 +69,7 @@ pub(super) fn intern(
         for (_, place) in same {
             users[*place] = user;
         }
-        users[first].is_new = found.is_none();
+        users[first].is_new = is_new;
     }
     Ok((users, known))
 }

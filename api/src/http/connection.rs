@@ -194,7 +194,7 @@ fn problem_instead(write: &[u8]) -> Option<Bytes> {
     let (before, after) = head.strip_suffix("\r\n")?.split_once("content-length: 0\r\n")?;
     let request_id = TraceContext::generate().span_id_hex().to_string();
     tracing::debug!(
-        request.id = request_id,
+        request.id = %request_id,
         http.status = code.status(),
         "what is no request was refused"
     );

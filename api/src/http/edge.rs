@@ -27,6 +27,9 @@ const LISTS: [HeaderName; 4] = [
     HeaderName::from_static("prefer"),
 ];
 
+/// The route of what is asked at a path that is not offered.
+const ELSEWHERE: &str = "unknown";
+
 /// The outermost endpoint.
 pub(super) struct Edge<E> {
     inner: E,
@@ -41,7 +44,7 @@ impl<E> Edge<E> {
         Self {
             inner,
             surface,
-            elsewhere: Meter::new("unknown"),
+            elsewhere: Meter::new(ELSEWHERE),
             public_url,
         }
     }
@@ -72,15 +75,15 @@ where
             .instrument(span.clone())
             .await;
         let _entered = span.enter();
-        let route = offer.map_or("unknown", |offer| &offer.template);
-        let problem = |problem: HttpProblem| problem.into_response(&path, &trace.span_id_hex().to_string());
+        let route = offer.map_or(ELSEWHERE, |offer| &offer.template);
+        let as_sent = |problem: HttpProblem| problem.into_response(&path, &trace.span_id_hex().to_string());
         let mut response = match answer {
             Ok(Ok(response)) => response,
-            Ok(Err(refused)) => problem(refused),
+            Ok(Err(problem)) => as_sent(problem),
             Err(_) => {
                 // The hook of the process has already written where it happened.
                 tracing::error!(http.route = route, "a handler panicked");
-                problem(HttpProblem::internal())
+                as_sent(HttpProblem::internal())
             }
         };
         if path.starts_with("/jobs") || path.starts_with("/schedules") {

@@ -17,14 +17,29 @@ const CAPACITY: usize = 1024;
 /// JSON of a type that is also described by the specification.
 pub(super) struct Json<T>(pub(super) T);
 
-/// The text that poem-openapi would write.
+/// The same as text.
 pub(super) fn text<T: Serialize + ToJSON>(shown: &T) -> String {
-    String::from_utf8(bytes(shown)).expect("JSON is UTF-8")
+    let mut bytes = Vec::with_capacity(CAPACITY);
+    write(shown, &mut bytes);
+    String::from_utf8(bytes).expect("JSON is UTF-8")
+}
+
+/// Appends it. With debug assertions it is compared with what the specification is generated from.
+pub(super) fn write<T: Serialize + ToJSON>(shown: &T, out: &mut Vec<u8>) {
+    let from = out.len();
+    serde_json::to_writer(&mut *out, shown).expect("types of the contract have names of text for keys");
+    debug_assert_eq!(
+        str::from_utf8(&out[from..]),
+        Ok(&*shown.to_json_string()),
+        "serde and poem-openapi name the members alike"
+    );
 }
 
 impl<T: Serialize + ToJSON> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        let mut response = Response::from(bytes(&self.0));
+        let mut bytes = Vec::with_capacity(CAPACITY);
+        write(&self.0, &mut bytes);
+        let mut response = Response::from(bytes);
         let media_type = HeaderValue::from_static(MEDIA_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, media_type);
         response
@@ -62,16 +77,4 @@ impl<T: Type> ApiResponse for Json<T> {
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
-}
-
-/// In a build of the tests each answer is compared with what the specification is generated from.
-fn bytes<T: Serialize + ToJSON>(shown: &T) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(CAPACITY);
-    serde_json::to_writer(&mut bytes, shown).expect("types of the contract have names of text for keys");
-    debug_assert_eq!(
-        str::from_utf8(&bytes),
-        Ok(&*shown.to_json_string()),
-        "serde and poem-openapi name the members alike"
-    );
-    bytes
 }

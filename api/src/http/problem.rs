@@ -67,7 +67,8 @@ impl HttpProblem {
             }
             // poem-openapi calls it `param0`. No path has two.
             let name = template.split(['{', '}']).nth(1).unwrap_or(fault.name);
-            return Self::parameter(name, &fault.reason);
+            let text = fault.reason.strip_suffix(" expects an input value.");
+            return Self::parameter(name, text.map_or(&*fault.reason, |_| "it is not text"));
         }
         let code = ProblemCode::of_status(error.status().as_u16());
         if error.status().is_server_error() {

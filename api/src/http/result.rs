@@ -86,17 +86,20 @@ async fn report_as_json(state: &ApiState, view: &JobView, report: &Report) -> Re
     let head = json::text(&ReportResult::head(report));
     let open = format!("{},\"rows\":[", head.strip_suffix('}').unwrap_or(&head));
     rows(state, view, move |page| {
-        let mut text = if page.first { open.clone() } else { String::new() };
+        let mut text = Vec::new();
+        if page.first {
+            text.extend_from_slice(open.as_bytes());
+        }
         for (place, row) in page.rows.iter().enumerate() {
             if place > 0 || !page.first {
-                text.push(',');
+                text.push(b',');
             }
-            text.push_str(&json::text(&ReportPlace::from(row)));
+            json::write(&ReportPlace::from(row), &mut text);
         }
         if page.last {
-            text.push_str("]}");
+            text.extend_from_slice(b"]}");
         }
-        text.into_bytes()
+        text
     })
     .await
 }

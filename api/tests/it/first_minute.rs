@@ -149,10 +149,12 @@ fn the_page_and_the_specification_are_served_offline() {
     assert_eq!(census.get("/healthz").json(), json!({"status": "ok"}));
     let ready = census.get("/readyz").json();
     assert_eq!(ready["status"], "ready", "{ready}");
-    assert!(
-        census
-            .get("/metrics")
-            .text
-            .contains("census_store_commit_seconds")
-    );
+    assert_eq!(census.get("/nowhere/1").status, 404);
+    let metrics = census.get("/metrics").text;
+    assert!(metrics.contains("census_store_commit_seconds"));
+    for (route, status) in [("/readyz", 200), ("unknown", 404)] {
+        let labels = format!(r#"{{method="GET",route="{route}",status="{status}"}} 1"#);
+        let line = format!("census_http_requests_total{labels}");
+        assert!(metrics.lines().any(|known| known == line), "{line}");
+    }
 }

@@ -38,13 +38,59 @@ pub fn start_logs(settings: &LogSettings) -> Result<(), LogFault> {
     Ok(())
 }
 
-/// What is to be logged. A filter that names no span is a list of targets, which keeps no record of each span.
+/// What is to be logged.
 fn filter<S>(text: &str) -> Result<Box<dyn Layer<S> + Send + Sync>, ParseError>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    if let Ok(targets) = text.parse::<Targets>() {
-        return Ok(targets.boxed());
+    let filter = EnvFilter::try_new(text)?;
+    Ok(match targets(&filter) {
+        Some(targets) => targets.boxed(),
+        None => filter.boxed(),
+    })
+}
+
+/// The same filter as a list of targets, which keeps no record of each span; `None` where it names spans.
+fn targets(filter: &EnvFilter) -> Option<Targets> {
+    // As the filter writes it: `Targets` reads other texts differently, `info,` as `error`.
+    let text = filter.to_string();
+    if text.contains('[') {
+        return None;
     }
-    Ok(EnvFilter::try_new(text)?.boxed())
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::filter::LevelFilter;
+
+    use super::*;
+
+    #[test]
+    fn a_filter_without_spans_is_a_list_of_targets_and_means_the_same() {
+        let quiet = Targets::new();
+        for (text, means) in [
+            ("info", Some(quiet.clone().with_default(LevelFilter::INFO))),
+            ("info,", Some(quiet.clone().with_default(LevelFilter::INFO))),
+            ("off", Some(quiet.clone().with_default(LevelFilter::OFF))),
+            (
+                "shared=",
+                Some(quiet.clone().with_target("shared", LevelFilter::TRACE)),
+            ),
+            (
+                "warn,,shared=debug",
+                Some(
+                    quiet
+                        .with_default(LevelFilter::WARN)
+                        .with_target("shared", LevelFilter::DEBUG),
+                ),
+            ),
+            ("info,[attempt]=debug", None),
+            ("workers[attempt]=debug", None),
+            ("[{job.id}]=debug", None),
+            ("info,[attempt{n=2}]=debug", None),
+        ] {
+            assert_eq!(targets(&text.parse().unwrap()), means, "{text}");
+        }
+    }
 }

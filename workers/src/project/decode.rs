@@ -11,8 +11,10 @@ use shared::wire::{RecordFault, UserEventRecord};
 /// Bytes of a record that the quarantine keeps.
 const QUARANTINE_BYTES_MAX: usize = 4 * 1024;
 
-/// Places that are remembered, a few hundred bytes each.
+/// Places that are remembered.
 const KNOWN_PLACES_MAX: usize = 10_000;
+/// Bytes of a place that is remembered, which are held three times; hardly any is longer.
+const KNOWN_PLACE_BYTES_MAX: usize = 128;
 
 /// Makes one batch of what is read.
 #[derive(Debug)]
@@ -110,11 +112,14 @@ impl KnownPlaces {
         if let Some(known) = self.0.get(address) {
             return Arc::clone(known);
         }
-        if self.0.len() >= KNOWN_PLACES_MAX {
-            self.0.clear();
-        }
         let place = Arc::new(SpeltPlace::from(&*address));
-        self.0.insert(address.clone(), Arc::clone(&place));
+        let state = address.state.as_ref().map_or(0, String::len);
+        if address.country.len() + state + address.city.len() <= KNOWN_PLACE_BYTES_MAX {
+            if self.0.len() >= KNOWN_PLACES_MAX {
+                self.0.clear();
+            }
+            self.0.insert(address.clone(), Arc::clone(&place));
+        }
         place
     }
 }
@@ -179,6 +184,29 @@ mod tests {
 
     fn ends(batch: &FoldBatch) -> Vec<i64> {
         batch.to.iter().map(|position| position.next_offset).collect()
+    }
+
+    #[test]
+    fn events_share_a_place_that_they_spell_alike_and_no_more_than_some_are_remembered() {
+        let address = |city: &str, post_code: &str| Address {
+            city: city.to_owned(),
+            state: None,
+            country: "DE".to_owned(),
+            post_code: Some(post_code.to_owned()),
+        };
+        let mut places = KnownPlaces::default();
+        let cologne = places.of(&mut address("Köln", "50667"));
+        assert!(Arc::ptr_eq(&cologne, &places.of(&mut address("Köln", "50668"))));
+        let shouted = places.of(&mut address("KÖLN", "50667"));
+        assert_eq!((&shouted.key, shouted.city.as_str()), (&cologne.key, "KÖLN"));
+        let long = "x".repeat(KNOWN_PLACE_BYTES_MAX);
+        assert_eq!(places.of(&mut address(&long, "1")).city, long);
+        assert_eq!(places.0.len(), 2);
+        for n in 0..2 * KNOWN_PLACES_MAX {
+            places.of(&mut address(&n.to_string(), "1"));
+        }
+        assert!(places.0.len() <= KNOWN_PLACES_MAX);
+        assert_eq!(places.of(&mut address("Köln", "1")), cologne);
     }
 
     #[test]

@@ -87,6 +87,11 @@ async fn a_parameter_out_of_its_range_is_named() {
             "/submit/0".to_owned(),
             "Parameter `count`: `0` is not an integer from 1 to 100000.",
         ),
+        (
+            Method::POST,
+            "/submit/%ff".to_owned(),
+            "Parameter `count`: it is not text.",
+        ),
         (Method::GET, "/jobs?state=lost".to_owned(), "Parameter `state`: "),
         (
             Method::GET,

@@ -98,8 +98,7 @@ fn commit<N: Notes>(file: &mut File, mut batch: Vec<Box<dyn Work<N>>>) -> Box<dy
     })
 }
 
-/// P3: whether the commit reached the disk is unknown. The connection is given up; the next one recovers the WAL
-/// and shows what is really there.
+/// P3: whether the commit reached the disk is unknown.
 pub(super) fn unknown(source: rusqlite::Error) -> WriteError {
     tracing::error!(
         error = &source as &dyn StdError,

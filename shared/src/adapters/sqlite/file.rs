@@ -11,6 +11,10 @@ use rusqlite::config::DbConfig;
 const CHECKPOINT_PAGES: u32 = 4_000;
 /// The WAL file is cut to this many bytes when a checkpoint has emptied it.
 const WAL_KEPT_BYTES: u32 = 64 * 1024 * 1024;
+/// How long a reader may recover the WAL.
+const RECOVERY_ENDS: Duration = Duration::from_secs(5);
+/// P9: a reader of ours ends within a second. Others wait for their turn meanwhile.
+const READERS_END: Duration = Duration::from_secs(1);
 /// How long a failed file is left alone before it is opened again.
 const REOPEN_EVERY: Duration = Duration::from_millis(200);
 
@@ -33,7 +37,7 @@ impl File {
         }
     }
 
-    /// The connection is not used any more; the next transaction recovers the WAL and shows what is really there.
+    /// The connection is not used any more: the next one recovers the WAL and shows what is really there.
     pub(super) fn give_up(&mut self) {
         self.connection = None;
     }
@@ -44,7 +48,7 @@ impl File {
             Some(connection) => connection,
             None => self.reopen().inspect_err(|source| {
                 let error: &dyn StdError = source;
-                tracing::error!(error, "the store cannot be opened again");
+                tracing::error!(error, "the store cannot be used again yet");
                 std::thread::park_timeout(REOPEN_EVERY);
             })?,
         };
@@ -56,12 +60,14 @@ impl File {
         Ok(self.connection.insert(connection))
     }
 
-    /// P3: nothing is accepted before the WAL is on the disk with all that the failed commit has left in it. A reader
-    /// may hold that up.
+    /// P3: nothing is accepted before all that stands in the WAL is in the database, and the WAL begins anew: what is
+    /// written behind frames that a flush has lost is lost with them. A reader may hold that up.
     fn reopen(&mut self) -> rusqlite::Result<Connection> {
         let connection = connect(&self.path, self.cache_kib)?;
         self.flushing = true;
+        connection.busy_timeout(READERS_END)?;
         let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        connection.busy_timeout(RECOVERY_ENDS)?;
         if busy {
             return Err(rusqlite::Error::SqliteFailure(
                 rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
@@ -77,7 +83,7 @@ impl File {
 pub(super) fn connect(path: &Path, cache_kib: u32) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     // Other writers stand in the turnstile; what is left is a reader's recovery of the WAL.
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(RECOVERY_ENDS)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

@@ -1,6 +1,7 @@
 //! Random events, folded in random batches, against the plainest count of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use super::{Folder, ProjectionUnderTest, event, query};
 use crate::event::EventId;
 use crate::job::{GroupBy, Report, ReportRow};
-use crate::ports::{FoldEvent, ReportQuery};
+use crate::ports::{FoldEvent, ReportQuery, SpeltPlace};
 use crate::time::Timestamp;
 
 const SEED: u64 = 15;
@@ -20,10 +21,19 @@ pub async fn random_events_make_the_same_reports_as_a_plain_count(subject: &dyn 
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut folder = Folder::start(subject).await;
     let mut plain = Plain::default();
+    let mut places: Vec<Arc<SpeltPlace>> = Vec::new();
     for batch in 0..BATCHES {
-        let events: Vec<FoldEvent> = (0..random.random_range(0..60))
+        let mut events: Vec<FoldEvent> = (0..random.random_range(0..60))
             .map(|_| random_event(&mut random))
             .collect();
+        // Some share their places, as a decoder lets them.
+        for event in &mut events {
+            match places.iter().find(|place| **place == event.place) {
+                Some(known) if random.random_bool(0.7) => event.place = Arc::clone(known),
+                Some(_) => {}
+                None => places.push(Arc::clone(&event.place)),
+            }
+        }
         let before = plain.events.len();
         plain.take(&events);
         let applied = (plain.events.len() - before) as u64;

@@ -58,6 +58,12 @@ impl Fault {
             Self::Corrupt(what) => StoreError::Corrupt { what },
             // P4, and so is the file that cannot be opened again meanwhile.
             Self::Write(WriteError::Failed(source)) if source.downcast_ref().is_some_and(is_full) => full(),
+            // P3: so is one whose WAL a reader keeps from being checkpointed.
+            Self::Write(WriteError::Failed(source)) if source.downcast_ref().is_some_and(is_held_up) => {
+                StoreError::Busy {
+                    reason: "a reader holds up the checkpoint that follows a failed commit".to_owned(),
+                }
+            }
             Self::Write(source @ (WriteError::Failed(_) | WriteError::BrokenOff)) => StoreError::Failed {
                 operation,
                 source: Box::new(source),
@@ -80,6 +86,10 @@ fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
+fn is_held_up(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
 fn full() -> StoreError {
     StoreError::Busy {
         reason: "the disk is full".to_owned(),
@@ -95,12 +105,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p4_a_file_that_a_full_disk_keeps_closed_is_busy_and_a_broken_one_has_failed() {
+    fn p3_p4_a_file_that_is_held_up_or_full_is_busy_and_a_broken_one_has_failed() {
         let classified = |code| {
             let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
             Fault::Write(WriteError::Failed(Arc::new(source))).classify("cancel")
         };
         assert!(matches!(classified(ffi::SQLITE_FULL), StoreError::Busy { .. }));
+        assert!(matches!(classified(ffi::SQLITE_BUSY), StoreError::Busy { .. }));
         assert!(matches!(classified(ffi::SQLITE_IOERR), StoreError::Failed { .. }));
     }
 }

@@ -12,6 +12,7 @@ use shared::wire::TraceContext;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::json;
 use crate::contract::{Problem, ProblemCode};
 
 /// Bytes that hyper wants before it knows which version of HTTP is spoken, and from which on it keeps the time itself.
@@ -202,7 +203,7 @@ fn problem_instead(write: &[u8]) -> Option<Bytes> {
         request_id: Some(request_id),
         ..Problem::new(code, detail)
     };
-    let body = super::json::text(&problem);
+    let body = json::text(&problem);
     let length = body.len();
     let answer = format!(
         "{before}content-type: application/problem+json\r\ncontent-length: {length}\r\n{after}\r\n{body}"

@@ -1,16 +1,17 @@
 //! Step 1, on the way out: an answer of JSON, written straight from a type of the contract.
 //!
-//! poem-openapi's own `Json` builds a tree of values first, which takes an accept longer than parsing its body.
+//! poem-openapi's own `Json`, which describes it, builds a tree of values first; that takes an accept longer than parsing
+//! its body.
 
 use poem::http::{HeaderValue, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
-use poem_openapi::payload::Payload;
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
+use poem_openapi::payload::{self, Payload};
+use poem_openapi::registry::{MetaResponses, MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use serde::Serialize;
 
-const MEDIA_TYPE: &str = "application/json; charset=utf-8";
+const MEDIA_TYPE: &str = payload::Json::<bool>::CONTENT_TYPE;
 /// Bytes that a job without rows and receipts fits into.
 const CAPACITY: usize = 1024;
 
@@ -58,20 +59,9 @@ impl<T: Type> Payload for Json<T> {
     }
 }
 
-impl<T: Type> ApiResponse for Json<T> {
+impl<T: ToJSON> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
-        MetaResponses {
-            responses: vec![MetaResponse {
-                description: "",
-                status: Some(200),
-                status_range: None,
-                content: vec![MetaMediaType {
-                    content_type: Self::CONTENT_TYPE,
-                    schema: Self::schema_ref(),
-                }],
-                headers: vec![],
-            }],
-        }
+        payload::Json::<T>::meta()
     }
 
     fn register(registry: &mut Registry) {

@@ -278,17 +278,20 @@ async fn a_record_that_the_log_cannot_take_is_refused_alone() {
 async fn the_lag_is_shown_to_kafkas_tools() {
     let topic = topic();
     let log = prepared(&topic).await;
-    publish_all(&*log, (0..10).map(|n| record_of("ada", n)).collect()).await;
-    let ends = ends(&*log).await;
     let mut reader = reader(&*log).await;
-    read_count(&mut *reader, 10).await;
-    reader.show_progress(&ends);
-    within("the lag", async {
-        while !topic.lag_is_zero_at(&ends).await {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    // The second time comes too soon after the first, and is shown none the less.
+    for time in 0..2 {
+        publish_all(&*log, (0..10).map(|n| record_of("ada", 10 * time + n)).collect()).await;
+        let ends = ends(&*log).await;
+        read_count(&mut *reader, 10).await;
+        reader.show_progress(&ends);
+        within("the lag", async {
+            while !topic.lag_is_zero_at(&ends).await {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

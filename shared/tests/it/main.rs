@@ -6,4 +6,5 @@ mod job_store;
 mod mailer;
 mod own_brokers;
 mod projection;
+mod reader;
 mod writer;

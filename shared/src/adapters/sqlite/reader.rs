@@ -42,7 +42,7 @@ pub enum ReadError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// How long a read waits for a free connection.
+/// How long a hurried read waits for a free connection, and any read for a new one.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
 impl Reader {
@@ -51,9 +51,21 @@ impl Reader {
     /// # Errors
     /// [`ReadError::NoPool`].
     pub fn open(path: &Path, size: usize) -> Result<Self, ReadError> {
+        Self::pool(path, size, Some(WAIT_MAX))
+    }
+
+    /// The same for reads that take long: each waits for as many as are before it.
+    ///
+    /// # Errors
+    /// [`ReadError::NoPool`].
+    pub fn unhurried(path: &Path, size: usize) -> Result<Self, ReadError> {
+        Self::pool(path, size, None)
+    }
+
+    fn pool(path: &Path, size: usize, wait: Option<Duration>) -> Result<Self, ReadError> {
         let mut config = Config::new(path);
         let timeouts = Timeouts {
-            wait: Some(WAIT_MAX),
+            wait,
             create: Some(WAIT_MAX),
             recycle: Some(WAIT_MAX),
         };

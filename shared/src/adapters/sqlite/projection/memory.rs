@@ -28,7 +28,8 @@ impl ProjectionStore {
         let file = MemoryFile::new(Arc::clone(disk), seam);
         Self {
             writer: Writer::of_memory(file.clone()),
-            reader: Reader::of_memory(file),
+            reader: Reader::of_memory(file.clone()),
+            reports: Reader::of_memory(file),
             health: Arc::new(ProjectionHealth::new(Arc::clone(&clock))),
             clock,
             boot_id: boot_id.into(),

@@ -13,6 +13,7 @@ mod position;
 mod quarantine;
 mod rebuild;
 mod report;
+mod span;
 mod standing;
 mod users;
 
@@ -45,11 +46,16 @@ const SCHEMA: Schema = Schema {
     cache_kib: 48 * 1024,
 };
 
+/// Connections for what is read within a moment.
+const READERS: usize = 2;
+
 /// The projection in a SQLite file that several processes may open. Cheap to clone.
 #[derive(Clone)]
 pub struct ProjectionStore {
     writer: Writer,
     reader: Reader,
+    /// Of its own: reports over long spans must not keep anybody from the positions.
+    reports: Reader,
     clock: Arc<dyn Clock>,
     boot_id: Arc<str>,
     health: Arc<ProjectionHealth>,
@@ -68,7 +74,7 @@ pub enum ProjectionOpenError {
 
 impl ProjectionStore {
     /// Opens the projection in the file at `path`, and makes it where it is missing. `boot_id` names this boot of
-    /// the host (P8); at most `readers` reports are read at a time.
+    /// the host (P8); at most `reports` are read at a time.
     ///
     /// # Errors
     /// [`ProjectionOpenError`] says what an operator can do.
@@ -76,11 +82,12 @@ impl ProjectionStore {
         path: &Path,
         clock: Arc<dyn Clock>,
         boot_id: String,
-        readers: usize,
+        reports: usize,
     ) -> Result<Self, ProjectionOpenError> {
         Ok(Self {
             writer: Writer::open(path, SCHEMA)?,
-            reader: Reader::open(path, readers)?,
+            reader: Reader::open(path, READERS)?,
+            reports: Reader::unhurried(path, reports)?,
             health: Arc::new(ProjectionHealth::new(Arc::clone(&clock))),
             clock,
             boot_id: boot_id.into(),
@@ -141,7 +148,7 @@ impl Projection for ProjectionStore {
 
     async fn report(&self, query: ReportQuery) -> Result<Report, ProjectionError> {
         let again = mutant::on(Mutant::TwoSnapshots).then(|| query.clone());
-        let read = |query| self.reader.read(move |file| Ok(report::report(file, &query)?));
+        let read = |query| self.reports.read(move |file| Ok(report::report(file, &query)?));
         let mut result = read(query).await;
         if let (Some(query), Ok(report)) = (again, &mut result) {
             report.as_of = self.answer("report", read(query).await)?.as_of;

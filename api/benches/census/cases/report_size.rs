@@ -1,10 +1,11 @@
 //! A report over ever more events, all at the same thousand places: what it costs must not grow with history. The
 //! projection is filled through the public door: one embedded process, imports of NDJSON, each event of another user.
+//! Beside it, at one of the sizes, a report within a span of time that holds them all: that one counts the events.
 
 use std::process::Command;
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::deployment::Deployment;
 use crate::client::Client;
@@ -20,9 +21,10 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         &[10_000, 100_000, 1_000_000, 10_000_000][..],
         &[10_000, 100_000, 300_000][..],
     );
+    let spanned = plan.pick(1_000_000, 100_000);
     let deployment = Deployment::embedded(plan);
     let mut client = deployment.client().await;
-    let mut measured = Vec::new();
+    let (mut measured, mut spans) = (Vec::new(), Samples::default());
     let mut filled = 0;
     for size in sizes {
         say(&format!("filling the projection up to {size} events"));
@@ -31,6 +33,9 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         settle();
         filled = *size;
         measured.push((*size, reports(plan, &mut client, *size).await));
+        if *size == spanned {
+            spans = reports_of_span(plan, &mut client, *size).await;
+        }
     }
     let (least, smallest) = measured.remove(0);
     let limit = Limit {
@@ -47,7 +52,16 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         spent: Spent::default(),
         durability: "accept and end flushed",
     };
-    measured.into_iter().map(row).collect()
+    let span = Row {
+        what: format!("report by city within a span of {spanned} events, p50"),
+        unit: "ms",
+        figure: spans,
+        limit: None,
+        goal: None,
+        spent: Spent::default(),
+        durability: "accept and end flushed",
+    };
+    measured.into_iter().map(row).chain([span]).collect()
 }
 
 /// Until the system has written what the import left: a flush of a report's end would wait behind it.
@@ -60,10 +74,12 @@ fn settle() {
 async fn reports(plan: &Plan, client: &mut Client, events: u64) -> Samples {
     let asked = plan.pick(100, 20);
     // Until the last event is counted, and the files are as warm as they get.
-    repetition(client, events, asked).await;
+    let whole = json!({});
+    repetition(client, &whole, events, asked).await;
     let mut p50 = Samples::default();
     for _ in plan.repetitions() {
-        p50.push(repetition(client, events, asked).await.percentile_ms(0.5));
+        let latencies = repetition(client, &whole, events, asked).await;
+        p50.push(latencies.percentile_ms(0.5));
     }
     say(&format!(
         "report over {events} events: p50 {:.2} ms",
@@ -72,11 +88,27 @@ async fn reports(plan: &Plan, client: &mut Client, events: u64) -> Samples {
     p50
 }
 
-async fn repetition(client: &mut Client, events: u64, asked: u64) -> Latencies {
+/// The same of reports that count the events of a span, which holds them all.
+async fn reports_of_span(plan: &Plan, client: &mut Client, events: u64) -> Samples {
+    let span = json!({ "from": "1970-01-01T00:00:00Z" });
+    let asked = plan.pick(10, 3);
+    let mut p50 = Samples::default();
+    for _ in plan.repetitions() {
+        let latencies = repetition(client, &span, events, asked).await;
+        p50.push(latencies.percentile_ms(0.5));
+    }
+    say(&format!(
+        "report within a span of {events} events: p50 {:.0} ms",
+        p50.median()
+    ));
+    p50
+}
+
+async fn repetition(client: &mut Client, request: &Value, events: u64, asked: u64) -> Latencies {
     let mut latencies = Latencies::default();
     for _ in 0..asked {
         let began = Instant::now();
-        let id = client.asked_for_report(&json!({})).await;
+        let id = client.asked_for_report(request).await;
         let job = client.succeeded(&id).await;
         latencies.push(began.elapsed());
         assert_eq!(

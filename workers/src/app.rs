@@ -25,7 +25,7 @@ use crate::operations;
 use crate::ports::{CrewPorts, CrewSettings, MailRules};
 use crate::process::{block_on, shutdown_signal, start_process, stopped_within};
 
-/// Connections that read the job store at a time, and reports that are read from the projection at a time.
+/// Connections that read the job store at a time, and as many the projection.
 const READERS: usize = 4;
 
 /// The part of a process that holds the counts: all that some commands need.

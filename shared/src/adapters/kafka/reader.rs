@@ -22,7 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Records and batches that wait for the projector, at most.
 const BATCH_MAX: usize = 1_000;
 const BATCHES_MAX: usize = 8;
-/// Seldom, since the broker writes each commit of offsets into a log of its own (measured: a fifth of what a drained job costs it).
+/// Seldom, since the broker writes each commit of offsets into a log of its own (measured: a fifth of what a drained
+/// job costs it).
 const SHOW_EVERY: Duration = Duration::from_secs(1);
 
 /// Everything that can come from a partition.
@@ -175,9 +176,11 @@ impl Reading {
                 return;
             }
             if !batch.is_empty() && self.batches.blocking_send(batch).is_err() {
-                return;
+                break;
             }
         }
+        self.shown = None;
+        self.show_progress();
     }
 
     /// What has come, after waiting a while for the first of it.

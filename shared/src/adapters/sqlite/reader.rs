@@ -54,7 +54,7 @@ impl Reader {
         Self::pool(path, size, Some(WAIT_MAX))
     }
 
-    /// The same for reads that take long: each waits for as many as are before it.
+    /// The same for work that takes many reads: each waits for as many as are before it.
     ///
     /// # Errors
     /// [`ReadError::NoPool`].

@@ -17,15 +17,18 @@ pub(super) fn every_accepted_job_ends(facts: &Facts<'_>) -> Vec<String> {
 
 /// Nobody is told of an accepted job that it is unknown, or that it is gone unless somebody removed it.
 pub(super) fn no_accepted_job_is_unknown(facts: &Facts<'_>) -> Vec<String> {
+    let jobs_of_keys = jobs_of_keys(facts);
     let mut broken = Vec::new();
     for request in &facts.requests {
         let (Some((seen_at, answer)), Some(job)) = (request.answer, job_of(request.ask)) else {
             continue;
         };
-        let gone = facts
-            .removed
-            .get(job)
-            .is_some_and(|removed_at| *removed_at < seen_at);
+        // A retry with a key is answered with the job that the key made, which may be the one that is gone.
+        let retried = request.ask.key().and_then(|key| jobs_of_keys.get(key));
+        let gone = retried.into_iter().flatten().chain([&job]).any(|job| {
+            let removed_at = facts.removed.get(job);
+            removed_at.is_some_and(|removed_at| *removed_at < seen_at)
+        });
         let is_known = facts
             .made
             .get(job)
@@ -43,6 +46,13 @@ pub(super) fn no_accepted_job_is_unknown(facts: &Facts<'_>) -> Vec<String> {
 
 /// Every `202` to a key names the same job.
 pub(super) fn one_key_one_job(facts: &Facts<'_>) -> Vec<String> {
+    let jobs = jobs_of_keys(facts);
+    let double = jobs.iter().filter(|(_, jobs)| jobs.len() > 1);
+    double.map(|(key, jobs)| format!("{key} made {jobs:?}")).collect()
+}
+
+/// What each key's requests were answered with.
+fn jobs_of_keys<'h>(facts: &Facts<'h>) -> BTreeMap<&'h str, BTreeSet<&'h str>> {
     let mut jobs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for request in &facts.requests {
         if let (Some(key), Some((_, answer))) = (request.ask.key(), request.answer)
@@ -52,8 +62,7 @@ pub(super) fn one_key_one_job(facts: &Facts<'_>) -> Vec<String> {
             jobs.entry(key).or_default().insert(id);
         }
     }
-    let double = jobs.iter().filter(|(_, jobs)| jobs.len() > 1);
-    double.map(|(key, jobs)| format!("{key} made {jobs:?}")).collect()
+    jobs
 }
 
 /// There is no job that no request can have made.

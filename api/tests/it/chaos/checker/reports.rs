@@ -27,12 +27,12 @@ pub(super) fn the_last_report_is_the_whole_log(facts: &Facts<'_>) -> Vec<String>
 /// So many reports are counted again: each takes as long as the log is, so a long storm has many that take long.
 const COUNTED_AGAIN: usize = 300;
 
-/// Reports that anybody ever saw, whatever they were asked for: all of a short storm's, and of a long one's as many,
-/// spread over its length.
+/// Reports that anybody ever saw, whatever they were asked for: all of a short storm's, of a long one's about as many,
+/// the last among them.
 pub(super) fn reports_equal_the_log(facts: &Facts<'_>) -> Vec<String> {
     let mut broken = Vec::new();
-    let one_in = seen_reports(facts).count().div_ceil(COUNTED_AGAIN).max(1);
-    for (id, asked, job) in seen_reports(facts).step_by(one_in) {
+    let one_in = (seen_reports(facts).count() / COUNTED_AGAIN).max(1);
+    for (id, asked, job) in seen_reports(facts).rev().step_by(one_in) {
         let report = &job["report"];
         let within = |moment: &str| {
             asked.from.as_deref().is_none_or(|from| moment >= from)
@@ -109,7 +109,9 @@ fn successes<'h>(facts: &Facts<'h>) -> Vec<Success<'h>> {
 }
 
 /// Reports as they were seen last, with what was asked for.
-fn seen_reports<'h>(facts: &Facts<'h>) -> impl Iterator<Item = (&'h str, &'h AskedReport, &'h Value)> {
+fn seen_reports<'h>(
+    facts: &Facts<'h>,
+) -> impl DoubleEndedIterator<Item = (&'h str, &'h AskedReport, &'h Value)> {
     facts.made.keys().filter_map(|id| {
         let job = facts.last(id)?;
         job["report"]["rows"]

@@ -29,7 +29,7 @@ impl ProjectionStore {
         Self {
             writer: Writer::of_memory(file.clone()),
             reader: Reader::of_memory(file.clone()),
-            reports: Reader::of_memory(file),
+            spans: Reader::of_memory(file),
             health: Arc::new(ProjectionHealth::new(Arc::clone(&clock))),
             clock,
             boot_id: boot_id.into(),

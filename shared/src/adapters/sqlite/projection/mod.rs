@@ -46,16 +46,16 @@ const SCHEMA: Schema = Schema {
     cache_kib: 48 * 1024,
 };
 
-/// Connections for what is read within a moment.
-const READERS: usize = 2;
+/// Spans that are counted at a time: it is all computing.
+const SPANS: usize = 2;
 
 /// The projection in a SQLite file that several processes may open. Cheap to clone.
 #[derive(Clone)]
 pub struct ProjectionStore {
     writer: Writer,
     reader: Reader,
-    /// Of its own: reports over long spans must not keep anybody from the positions.
-    reports: Reader,
+    /// Of its own: counting long spans must not keep anybody from the positions.
+    spans: Reader,
     clock: Arc<dyn Clock>,
     boot_id: Arc<str>,
     health: Arc<ProjectionHealth>,
@@ -74,7 +74,7 @@ pub enum ProjectionOpenError {
 
 impl ProjectionStore {
     /// Opens the projection in the file at `path`, and makes it where it is missing. `boot_id` names this boot of
-    /// the host (P8); at most `reports` are read at a time.
+    /// the host (P8); at most `readers` read at a time.
     ///
     /// # Errors
     /// [`ProjectionOpenError`] says what an operator can do.
@@ -82,16 +82,26 @@ impl ProjectionStore {
         path: &Path,
         clock: Arc<dyn Clock>,
         boot_id: String,
-        reports: usize,
+        readers: usize,
     ) -> Result<Self, ProjectionOpenError> {
         Ok(Self {
             writer: Writer::open(path, SCHEMA)?,
-            reader: Reader::open(path, READERS)?,
-            reports: Reader::unhurried(path, reports)?,
+            reader: Reader::open(path, readers)?,
+            spans: Reader::unhurried(path, SPANS)?,
             health: Arc::new(ProjectionHealth::new(Arc::clone(&clock))),
             clock,
             boot_id: boot_id.into(),
         })
+    }
+
+    async fn read_report(&self, query: &ReportQuery) -> Result<Report, Fault> {
+        if query.from.is_some() || query.to.is_some() {
+            return span::report(&self.spans, query).await;
+        }
+        let query = query.clone();
+        self.reader
+            .read(move |file| Ok(report::report(file, &query)?))
+            .await
     }
 
     fn answer<T>(&self, operation: &'static str, result: Result<T, Fault>) -> Result<T, ProjectionError> {
@@ -147,11 +157,9 @@ impl Projection for ProjectionStore {
     }
 
     async fn report(&self, query: ReportQuery) -> Result<Report, ProjectionError> {
-        let again = mutant::on(Mutant::TwoSnapshots).then(|| query.clone());
-        let read = |query| self.reports.read(move |file| Ok(report::report(file, &query)?));
-        let mut result = read(query).await;
-        if let (Some(query), Ok(report)) = (again, &mut result) {
-            report.as_of = self.answer("report", read(query).await)?.as_of;
+        let mut result = self.read_report(&query).await;
+        if let (true, Ok(report)) = (mutant::on(Mutant::TwoSnapshots), &mut result) {
+            report.as_of = self.answer("report", self.read_report(&query).await)?.as_of;
         }
         self.answer("report", result)
     }

@@ -1,19 +1,15 @@
-//! A report, read in one snapshot: from the counters, or, within a span of time, from the events' rows.
+//! A report of all that ever happened, read from the counters in one snapshot.
 
 use rusqlite::{Connection, Row};
 
 use super::places::{CITY, COUNTRY, STATE};
-use super::{quarantine, span};
+use super::quarantine;
 use crate::job::{GroupBy, PartitionOffset, Report, ReportRow};
 use crate::ports::ReportQuery;
 
-/// Reads the report; `file` shows one snapshot.
+/// Reads the report; `file` shows one snapshot. Its cost follows the number of places, whatever has happened at them.
 pub(super) fn report(file: &Connection, query: &ReportQuery) -> rusqlite::Result<Report> {
-    let (users, events, mut rows) = if query.from.is_none() && query.to.is_none() {
-        counters(file, query.group_by)?
-    } else {
-        span::count(file, query)?
-    };
+    let (users, events, mut rows) = counters(file, query.group_by)?;
     Report::sort_rows(&mut rows);
     Ok(Report {
         group_by: query.group_by,
@@ -28,10 +24,7 @@ pub(super) fn report(file: &Connection, query: &ReportQuery) -> rusqlite::Result
 }
 
 /// Users, events and rows.
-pub(super) type Counts = (u64, u64, Vec<ReportRow>);
-
-/// Its cost follows the number of places, whatever has happened at them.
-fn counters(file: &Connection, group_by: GroupBy) -> rusqlite::Result<Counts> {
+fn counters(file: &Connection, group_by: GroupBy) -> rusqlite::Result<(u64, u64, Vec<ReportRow>)> {
     let (users, events) = file
         .prepare_cached("SELECT users, events FROM totals")?
         .query_row([], |row| Ok((whole(row, 0)?, whole(row, 1)?)))?;
@@ -48,7 +41,7 @@ fn counters(file: &Connection, group_by: GroupBy) -> rusqlite::Result<Counts> {
     Ok((users, events, rows))
 }
 
-const fn level(group_by: GroupBy) -> i64 {
+pub(super) const fn level(group_by: GroupBy) -> i64 {
     match group_by {
         GroupBy::City => CITY,
         GroupBy::State => STATE,
@@ -82,7 +75,7 @@ fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 
-fn as_of(file: &Connection, topic: &str) -> rusqlite::Result<Vec<PartitionOffset>> {
+pub(super) fn as_of(file: &Connection, topic: &str) -> rusqlite::Result<Vec<PartitionOffset>> {
     file.prepare_cached("SELECT partition, next_offset FROM positions ORDER BY partition")?
         .query_map([], |row| {
             Ok(PartitionOffset {

@@ -24,8 +24,8 @@ pub(super) fn the_last_report_is_the_whole_log(facts: &Facts<'_>) -> Vec<String>
     vec![format!("{included:?} of {ends:?}")]
 }
 
-/// So many reports are counted again: each takes as long as the log is, so a long storm has many that take long.
-const COUNTED_AGAIN: usize = 300;
+/// So many reports are counted again: each takes a second where the log is long.
+const COUNTED_AGAIN: usize = 100;
 
 /// Reports that anybody ever saw, whatever they were asked for: all of a short storm's, of a long one's about as many,
 /// the last among them.

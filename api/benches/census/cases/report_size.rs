@@ -32,9 +32,11 @@ pub(super) async fn run(plan: &Plan) -> Vec<Row> {
         client.succeeded(&id).await;
         settle();
         filled = *size;
-        measured.push((*size, reports(plan, &mut client, *size).await));
+        let asked = plan.pick(100, 20);
+        measured.push((*size, reports(plan, &mut client, &json!({}), *size, asked).await));
         if *size == spanned {
-            spans = reports_of_span(plan, &mut client, *size).await;
+            let span = json!({ "from": "1970-01-01T00:00:00Z" });
+            spans = reports(plan, &mut client, &span, *size, plan.pick(10, 3)).await;
         }
     }
     let (least, smallest) = measured.remove(0);
@@ -70,35 +72,17 @@ fn settle() {
     assert!(done.is_ok_and(|status| status.success()), "`sync` can be run");
 }
 
-/// The p50 of fresh reports, one sample for each repetition.
-async fn reports(plan: &Plan, client: &mut Client, events: u64) -> Samples {
-    let asked = plan.pick(100, 20);
+/// The p50 of such reports, which include all `events`; one sample for each repetition.
+async fn reports(plan: &Plan, client: &mut Client, request: &Value, events: u64, asked: u64) -> Samples {
     // Until the last event is counted, and the files are as warm as they get.
-    let whole = json!({});
-    repetition(client, &whole, events, asked).await;
+    repetition(client, request, events, asked).await;
     let mut p50 = Samples::default();
     for _ in plan.repetitions() {
-        let latencies = repetition(client, &whole, events, asked).await;
+        let latencies = repetition(client, request, events, asked).await;
         p50.push(latencies.percentile_ms(0.5));
     }
     say(&format!(
-        "report over {events} events: p50 {:.2} ms",
-        p50.median()
-    ));
-    p50
-}
-
-/// The same of reports that count the events of a span, which holds them all.
-async fn reports_of_span(plan: &Plan, client: &mut Client, events: u64) -> Samples {
-    let span = json!({ "from": "1970-01-01T00:00:00Z" });
-    let asked = plan.pick(10, 3);
-    let mut p50 = Samples::default();
-    for _ in plan.repetitions() {
-        let latencies = repetition(client, &span, events, asked).await;
-        p50.push(latencies.percentile_ms(0.5));
-    }
-    say(&format!(
-        "report within a span of {events} events: p50 {:.0} ms",
+        "report {request} over {events} events: p50 {:.2} ms",
         p50.median()
     ));
     p50

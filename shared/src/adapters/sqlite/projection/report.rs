@@ -28,20 +28,27 @@ fn counters(file: &Connection, group_by: GroupBy) -> rusqlite::Result<(u64, u64,
     let (users, events) = file
         .prepare_cached("SELECT users, events FROM totals")?
         .query_row([], |row| Ok((whole(row, 0)?, whole(row, 1)?)))?;
-    let rows = file
-        .prepare_cached(
-            "SELECT place.country, place.shown, state.shown, place.users, place.events
-             FROM places AS place LEFT JOIN places AS state ON state.id = place.in_state
-             WHERE place.level = ?1",
-        )?
-        .query_map([level(group_by)], |row| {
-            report_row(row, group_by, whole(row, 3)?, whole(row, 4)?)
-        })?
-        .collect::<Result<_, _>>()?;
+    let rows = rows_by_place(file, group_by)?
+        .into_iter()
+        .map(|(_, row)| row)
+        .collect();
     Ok((users, events, rows))
 }
 
-pub(super) const fn level(group_by: GroupBy) -> i64 {
+/// The places that are grouped by, with their ids and all that ever happened there.
+pub(super) fn rows_by_place(file: &Connection, group_by: GroupBy) -> rusqlite::Result<Vec<(i64, ReportRow)>> {
+    file.prepare_cached(
+        "SELECT place.country, place.shown, state.shown, place.users, place.events, place.id
+         FROM places AS place LEFT JOIN places AS state ON state.id = place.in_state
+         WHERE place.level = ?1",
+    )?
+    .query_map([level(group_by)], |row| {
+        Ok((row.get(5)?, report_row(row, group_by)?))
+    })?
+    .collect()
+}
+
+const fn level(group_by: GroupBy) -> i64 {
     match group_by {
         GroupBy::City => CITY,
         GroupBy::State => STATE,
@@ -49,13 +56,8 @@ pub(super) const fn level(group_by: GroupBy) -> i64 {
     }
 }
 
-/// Of `country, shown, the state's shown`.
-pub(super) fn report_row(
-    row: &Row<'_>,
-    group_by: GroupBy,
-    users: u64,
-    events: u64,
-) -> rusqlite::Result<ReportRow> {
+/// Of `country, shown, the state's shown, users, events`.
+fn report_row(row: &Row<'_>, group_by: GroupBy) -> rusqlite::Result<ReportRow> {
     let (state, city) = match group_by {
         GroupBy::City => (row.get(2)?, row.get(1)?),
         GroupBy::State => (row.get(1)?, None),
@@ -65,8 +67,8 @@ pub(super) fn report_row(
         country: row.get(0)?,
         state,
         city,
-        users,
-        events,
+        users: whole(row, 3)?,
+        events: whole(row, 4)?,
     })
 }
 

@@ -2,13 +2,14 @@
 //! (P9) and nobody counts on for a caller who is gone.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use fixedbitset::FixedBitSet;
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 use super::places::CITY;
-use super::report::{as_of, level, report_row};
+use super::report::{as_of, rows_by_place};
 use super::{generation, quarantine};
 use crate::adapters::sqlite::Reader;
 use crate::job::{GroupBy, PartitionOffset, Report, ReportRow};
@@ -28,16 +29,20 @@ pub(super) async fn report(reader: &Reader, query: &ReportQuery) -> Result<Repor
             .await?;
         let end = loop {
             let slice = move |file: &Connection| {
-                let step = count.add(file, SLICE)?;
-                Ok::<_, Fault>((count, step))
+                Ok::<_, Fault>(match count.add(file, SLICE)? {
+                    Step::More => ControlFlow::Continue(count),
+                    // Here, since it sorts the users, which would keep others from a thread of the runtime.
+                    Step::Done => ControlFlow::Break(Some(count.into_report())),
+                    Step::Anew => ControlFlow::Break(None),
+                })
             };
             match reader.read(slice).await? {
-                (counted, Step::More) => count = counted,
-                end => break end,
+                ControlFlow::Continue(counted) => count = counted,
+                ControlFlow::Break(end) => break end,
             }
         };
-        if let (count, Step::Done) = end {
-            return Ok(count.into_report());
+        if let Some(report) = end {
+            return Ok(report);
         }
     }
 }
@@ -61,7 +66,7 @@ struct Count {
     quarantined: u64,
     /// The place that each city counts for.
     group_of: BTreeMap<i64, i64>,
-    /// The names of those places; nobody has been there yet.
+    /// Those places, with the counts of all time.
     rows: BTreeMap<i64, ReportRow>,
     /// Time and number of the event that was read last.
     read: (i64, i64),
@@ -79,7 +84,7 @@ impl Count {
             as_of: as_of(file, &query.topic)?,
             quarantined: quarantine::count(file)?,
             group_of: group_of(file, query.group_by)?,
-            rows: rows(file, query.group_by)?,
+            rows: rows_by_place(file, query.group_by)?.into_iter().collect(),
             read: (query.from.unwrap_or(Timestamp::MIN).as_millis(), -1),
             cities: BTreeMap::new(),
             query,
@@ -151,18 +156,6 @@ fn group_of(file: &Connection, group_by: GroupBy) -> rusqlite::Result<BTreeMap<i
         GroupBy::Country => "SELECT id, in_country FROM places WHERE level = ?1",
     })?
     .query_map([CITY], |row| Ok((row.get(0)?, row.get(1)?)))?
-    .collect()
-}
-
-fn rows(file: &Connection, group_by: GroupBy) -> rusqlite::Result<BTreeMap<i64, ReportRow>> {
-    file.prepare_cached(
-        "SELECT place.country, place.shown, state.shown, place.id
-         FROM places AS place LEFT JOIN places AS state ON state.id = place.in_state
-         WHERE place.level = ?1",
-    )?
-    .query_map([level(group_by)], |row| {
-        Ok((row.get(3)?, report_row(row, group_by, 0, 0)?))
-    })?
     .collect()
 }
 

@@ -62,15 +62,17 @@ impl Taken {
         read
     }
 
-    async fn give_back(self) {
+    /// Ends the first read. The file stays: who waits for its connection has yet to read it.
+    async fn give_back(&mut self) {
         self.give_back.send(()).expect("it is taken");
-        self.read.await.expect("no panic").expect("the file is read");
+        let read = &mut self.read;
+        read.await.expect("no panic").expect("the file is read");
     }
 }
 
 #[tokio::test]
 async fn a_hurried_read_gives_up_when_no_connection_gets_free() {
-    let taken = Taken::new(Reader::open).await;
+    let mut taken = Taken::new(Reader::open).await;
     let late = taken.another().await.await.expect("no panic");
     assert!(matches!(late, Err(ReadError::NoConnection(_))), "{late:?}");
     taken.give_back().await;
@@ -78,7 +80,7 @@ async fn a_hurried_read_gives_up_when_no_connection_gets_free() {
 
 #[tokio::test]
 async fn an_unhurried_read_waits_for_those_before_it() {
-    let taken = Taken::new(Reader::unhurried).await;
+    let mut taken = Taken::new(Reader::unhurried).await;
     let waits = taken.another().await;
     assert!(!waits.is_finished());
     taken.give_back().await;

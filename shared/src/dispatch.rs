@@ -26,7 +26,7 @@ const BATCH: usize = 1_000;
 /// How often a dispatcher looks without being nudged.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon it looks again for what is due and could not be sent: the window is full.
-const ROOM_EVERY: Duration = Duration::from_millis(50);
+const ROOM_EVERY: Duration = Duration::from_millis(200);
 /// The same for the sweeper, who stays away while another fills the window.
 const SWEEP_ROOM_EVERY: Duration = Duration::from_millis(200);
 

@@ -1,6 +1,7 @@
 //! The next batch is read and decoded while the one before is folded.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use shared::ports::{FoldBatch, FoldPosition, LogError, LogReader, PartitionEnd};
 
@@ -10,6 +11,8 @@ use super::decode::Decoder;
 const BATCH_MAX: usize = 50_000;
 /// Records that are asked for at a time: so many are decoded without a pause, and may be read in vain.
 const READ_MAX: usize = 4_000;
+/// Records that are worth a transaction without a wait for more.
+const WORTH_ONE: usize = 4_000;
 
 /// A reader of the log with what it has read and nobody has taken.
 pub(super) struct ReadAhead {
@@ -52,14 +55,27 @@ impl ReadAhead {
     /// Waits for `folded`, and reads meanwhile what the next batch has room for.
     pub(super) async fn during<T>(&mut self, folded: impl Future<Output = T>) -> T {
         let mut folded = pin!(folded);
-        while self.ended.is_none() && self.decoder.records() < BATCH_MAX {
+        match self.fill(BATCH_MAX, folded.as_mut()).await {
+            Some(done) => done,
+            None => folded.await,
+        }
+    }
+
+    /// Reads until the next batch is worth a transaction, but not longer than this.
+    pub(super) async fn gather(&mut self, wait: Duration) {
+        self.fill(WORTH_ONE, pin!(tokio::time::sleep(wait))).await;
+    }
+
+    /// Reads until there are so many records, or no more come, unless `until` comes first.
+    async fn fill<T>(&mut self, records: usize, mut until: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        while self.ended.is_none() && self.decoder.records() < records {
             tokio::select! {
                 biased;
-                done = &mut folded => return done,
+                done = &mut until => return Some(done),
                 () = self.read() => {}
             }
         }
-        folded.await
+        None
     }
 
     /// Whether nothing is read behind the batch that is being made.
@@ -157,6 +173,29 @@ mod tests {
         assert_eq!(ahead.during(folded).await, 7);
         let batch = ahead.next().await.unwrap();
         assert_eq!((batch.from[0].next_offset, batch.to[0].next_offset), (1, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_within_a_wait_is_gathered_until_it_is_worth_a_transaction() {
+        let few = (0..3).map(|offset| Ok(record(offset, "foreign")));
+        let many = LogBatch {
+            entries: (3..)
+                .take(WORTH_ONE)
+                .flat_map(|offset| record(offset, "foreign").entries)
+                .collect(),
+            positions: Vec::new(),
+        };
+        let (wait, began) = (Duration::from_secs(1), tokio::time::Instant::now());
+        let mut ahead = ahead(few.chain([Ok(many), Ok(record(9_999, "foreign"))]));
+        ahead.gather(wait).await;
+        assert!(began.elapsed() < wait);
+        assert_eq!(
+            ahead.next().await.unwrap().to[0].next_offset,
+            3 + WORTH_ONE as i64
+        );
+        ahead.gather(wait).await;
+        assert_eq!(began.elapsed(), wait);
+        assert_eq!(ahead.next().await.unwrap().to[0].next_offset, 10_000);
     }
 
     #[tokio::test]

@@ -111,12 +111,12 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "concurrency",
-        "512",
+        "1024",
         "attempts that a workers process executes at a time in one role",
     ),
     key(
         "prefetch",
-        "512",
+        "1024",
         "wake-ups that it asks for ahead in one queue; up to 16 share a message and come together",
     ),
     key("shutdown_timeout", "20s", "how long a clean stop may take"),

@@ -46,12 +46,12 @@ impl Consumer {
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let attempts = TaskTracker::new();
         let mut deliveries = self.source.consume(self.queue, self.prefetch).await;
-        while let Some((mut permits, batch)) = self.next(&mut *deliveries, &shutdown).await {
+        while let Some((mut room, batch)) = self.next(&mut *deliveries, &shutdown).await {
             let Some(claimed) = self.claim(&mut *deliveries, batch, &shutdown).await else {
                 break;
             };
             for claimed in claimed {
-                let permit = permits.pop().expect("no more is taken than there are permits");
+                let permit = room.split(1).expect("no more is taken than there is room for");
                 let executor = Arc::clone(&self.executor);
                 attempts.spawn(async move {
                     executor.execute(claimed).await;
@@ -79,18 +79,20 @@ impl Consumer {
         &self,
         deliveries: &mut dyn Deliveries,
         shutdown: &CancellationToken,
-    ) -> Option<(Vec<OwnedSemaphorePermit>, Vec<Delivery>)> {
+    ) -> Option<(OwnedSemaphorePermit, Vec<Delivery>)> {
         let first = shutdown
             .run_until_cancelled(Arc::clone(&self.permits).acquire_owned())
             .await?;
-        let mut permits = vec![first.expect("the semaphore is never closed")];
-        while let Ok(more) = Arc::clone(&self.permits).try_acquire_owned() {
-            permits.push(more);
+        let mut room = first.expect("the semaphore is never closed");
+        // Nobody else takes from it: what is free now stays so.
+        let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
+        if let Ok(more) = Arc::clone(&self.permits).try_acquire_many_owned(free) {
+            room.merge(more);
         }
         let batch = shutdown
-            .run_until_cancelled(deliveries.next(permits.len()))
+            .run_until_cancelled(deliveries.next(room.num_permits()))
             .await??;
-        Some((permits, batch))
+        Some((room, batch))
     }
 
     /// Claims what the deliveries name. P6: they are acknowledged only after the claim is committed, and then

@@ -97,7 +97,11 @@ impl Rescuer {
             let rescued = self.store.rescue_lapsed(LAPSED_MAX).await?;
             let more = rescued.tasks == LAPSED_MAX as u64;
             if rescued.tasks > 0 {
-                tracing::warn!(tasks = rescued.tasks, "leases lapsed; their tasks are done again");
+                tracing::warn!(
+                    tasks = rescued.tasks,
+                    suspects = rescued.suspects,
+                    "leases lapsed; their tasks are done again, and each suspect of a vanished process alone"
+                );
                 metrics::counter!("census_leases_lapsed_total").increment(rescued.tasks);
             }
             self.nudge(rescued);

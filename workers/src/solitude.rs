@@ -38,10 +38,12 @@ impl Solitude {
             return Ok(Some(Company::Shared { _others }));
         }
         let _nobody = self.company.write().await;
-        tracing::warn!(
-            deaths = claimed.deaths,
-            "a task that processes vanished with runs alone"
-        );
+        if claimed.deaths > 1 {
+            tracing::warn!(
+                deaths = claimed.deaths,
+                "a task that processes vanished with, once when it was alone, runs alone again"
+            );
+        }
         let ours = self.store.run_alone(claimed.lease).await?;
         Ok(ours.then_some(Company::Alone { _nobody }))
     }

@@ -80,6 +80,8 @@ pub struct RescuerLease {
 pub struct Rescued {
     /// Tasks that were changed.
     pub tasks: u64,
+    /// Of them, those that run alone from now on because a worker process vanished while it held them (P13).
+    pub suspects: u64,
     /// Queues in which tasks became due.
     pub woke: Vec<QueueName>,
 }

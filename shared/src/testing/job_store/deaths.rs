@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::build::{submit, task, worker};
 use super::fixture::{Fixture, LEASE};
 use super::steps::{accept, cancel, job, rescue, state};
-use crate::job::{JobError, JobId, JobState, TaskRef};
-use crate::ports::Claimed;
+use crate::job::{JobError, JobState, TaskRef};
+use crate::ports::{Claimed, Rescued};
 
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -44,7 +44,7 @@ pub async fn p13_a_pause_a_stop_and_a_restart_are_no_deaths(mut store: impl Fixt
 /// The next holder learns of it; so does the reader of the history.
 pub async fn p13_the_first_death_makes_the_task_a_suspect(store: impl Fixture) {
     let id = accept(&store, submit(&store, 2)).await.id;
-    die_with(&store, task(id, 0), "a", false).await;
+    assert_eq!(die_with(&store, task(id, 0), "a", false).await.suspects, 1);
     assert_eq!(hold(&store, task(id, 0), "b").await.deaths, 1);
     assert_eq!(hold(&store, task(id, 1), "b").await.deaths, 0);
     let told = job(&store, id).await.attempts[0].error.clone();
@@ -56,7 +56,7 @@ pub async fn p13_three_deaths_alone_fail_the_task(store: impl Fixture) {
     let id = accept(&store, submit(&store, 1)).await.id;
     die_with(&store, task(id, 0), "a", false).await;
     for name in ["b", "c"] {
-        die_with(&store, task(id, 0), name, true).await;
+        assert_eq!(die_with(&store, task(id, 0), name, true).await.suspects, 0);
         assert_eq!(state(&store, id).await, JobState::Running);
     }
     die_with(&store, task(id, 0), "d", true).await;
@@ -107,21 +107,22 @@ async fn hold(store: &impl Fixture, named: TaskRef, name: &str) -> Claimed {
     claimed.expect("the store answers").remove(0)
 }
 
-async fn die_with(store: &impl Fixture, named: TaskRef, name: &str, alone: bool) -> JobId {
+async fn die_with(store: &impl Fixture, named: TaskRef, name: &str, alone: bool) -> Rescued {
     let lease = hold(store, named, name).await.lease;
     if alone {
         assert!(store.attempts().run_alone(lease).await.expect("answers"));
     }
-    die_with_lease(store, name).await;
-    named.job
+    die_with_lease(store, name).await
 }
 
-async fn die_with_lease(store: &impl Fixture, name: &str) {
+async fn die_with_lease(store: &impl Fixture, name: &str) -> Rescued {
     store.kill(&worker(name));
-    lapse(store).await;
+    lapse(store).await
 }
 
-async fn lapse(store: &impl Fixture) {
+async fn lapse(store: &impl Fixture) -> Rescued {
     store.clock().pass(LEASE + MOMENT);
-    assert_eq!(rescue(store).await.tasks, 1);
+    let rescued = rescue(store).await;
+    assert_eq!(rescued.tasks, 1);
+    rescued
 }

@@ -112,6 +112,7 @@ pub async fn p21_the_bound_is_kept_once_it_was_taken(mut store: impl Fixture) {
     assert_eq!(parked(&store).await, [(named, bound(12))]);
     let expected = Rescued {
         tasks: 1,
+        suspects: 0,
         woke: vec![REPORTS],
     };
     assert_eq!(wake(&store, named).await, expected);
@@ -233,6 +234,7 @@ pub async fn p22_an_expired_report_wakes_who_waits_for_it(store: impl Fixture) {
     store.clock().pass(DEADLINE + MOMENT);
     let expected = Rescued {
         tasks: 1,
+        suspects: 0,
         woke: vec![REPORTS],
     };
     assert_eq!(expire(&store).await, expected);

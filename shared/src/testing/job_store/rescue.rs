@@ -24,6 +24,7 @@ pub async fn a_lapsed_lease_returns_its_task(store: impl Fixture) {
     store.clock().pass(MOMENT + MOMENT);
     let expected = Rescued {
         tasks: 1,
+        suspects: 0,
         woke: vec![SUBMITS],
     };
     assert_eq!(rescue(&store).await, expected);
@@ -85,6 +86,7 @@ pub async fn p10_voided_leases_free_their_tasks_at_once(store: impl Fixture) {
     ];
     let expected = Rescued {
         tasks: 2,
+        suspects: 0,
         woke: vec![SUBMITS],
     };
     assert!(hold(&store, "the last run").await.is_some());

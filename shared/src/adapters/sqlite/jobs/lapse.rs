@@ -48,6 +48,7 @@ fn lapse_one(
     rescued: &mut Rescued,
 ) -> Result<(), Fault> {
     let deaths = count_death(tx, job, task, died)?;
+    let is_suspect = died && task.deaths == 0;
     let lost = (deaths >= DEATHS_MAX).then(worker_lost);
     let transition = match lost {
         Some(_) => TaskTransition::Fail,
@@ -68,6 +69,7 @@ fn lapse_one(
     } else {
         finish::leave_lease(tx, job, task, to, &finish::Next::due(tx))?;
         transition::wake_queue(&mut rescued.woke, task.queue);
+        rescued.suspects += u64::from(is_suspect);
     }
     transition::touch(tx, job)?;
     rescued.tasks += 1;
@@ -100,11 +102,13 @@ fn count_death(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, died: bool) -> Result<
         return Ok(task.deaths);
     }
     let deaths = task.deaths + 1;
-    tracing::warn!(
-        task = task.no,
-        deaths,
-        "a worker process vanished while it held a task, which now runs alone"
-    );
+    if task.alone {
+        tracing::warn!(
+            task = task.no,
+            deaths,
+            "a worker process vanished while it did nothing but this task"
+        );
+    }
     tx.run(
         "UPDATE tasks SET deaths = ?3 WHERE job = ?1 AND no = ?2",
         params![job.seq, task.no, deaths],

@@ -4,7 +4,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use serde_json::json;
-use shared::config::Key;
 use shared::faults::points;
 
 use super::drive::{Client, broken_off_import};
@@ -135,7 +134,7 @@ fn die_at(point: &str, way: Way) {
         Way::FullHands => {
             let census = armed(data.path(), &slow_log(point)).expect("nothing was sent yet");
             // It may die before the last one is sent; the first that is not answered is sent again.
-            let _unanswered = (0..=hands()).find(|_| client.samples(&census, 1).is_none());
+            let _unanswered = (0..=HANDS).find(|_| client.samples(&census, 1).is_none());
             census.killed_itself();
         }
         Way::Deadline => {
@@ -180,15 +179,13 @@ fn die_at(point: &str, way: Way) {
 }
 
 /// Attempts that the process executes at a time.
-fn hands() -> usize {
-    let concurrency = Key::by_name("concurrency").expect("it is a key");
-    concurrency.default.parse().expect("it is a number")
-}
+const HANDS: usize = 64;
 
-/// A short lease makes heartbeats frequent.
+/// A short lease makes heartbeats frequent, and few hands are soon full.
 pub(super) fn flags(data: &Path) -> Vec<String> {
     let file = data.join("census.toml");
-    std::fs::write(&file, "lease = \"3s\"\n").expect("the folder takes a file");
+    let settings = format!("lease = \"3s\"\nconcurrency = {HANDS}\n");
+    std::fs::write(&file, settings).expect("the folder takes a file");
     let paths = [("--data-dir", data.to_owned()), ("--config", file)];
     let flags = paths.map(|(flag, path)| [flag.to_owned(), path.display().to_string()]);
     flags.into_iter().flatten().collect()

@@ -1,12 +1,13 @@
 //! Step 5, around the handler: one attempt with its heartbeat, its signals and its outcome.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use futures_util::FutureExt;
 use shared::job::{Failure, JobError};
 use shared::ports::{Claimed, Outcome, Published};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -32,6 +33,23 @@ pub(crate) struct Attempt {
     pub(crate) claimed: Claimed,
     /// Its lease.
     pub(crate) pulse: Pulse,
+    room: OnceLock<OwnedSemaphorePermit>,
+}
+
+impl Attempt {
+    fn new(claimed: Claimed, pulse: Pulse) -> Self {
+        Self {
+            claimed,
+            pulse,
+            room: OnceLock::new(),
+        }
+    }
+
+    /// Gives the room back only when the outcome, which takes it up, was written.
+    pub(crate) fn keep(&self, room: OwnedSemaphorePermit) {
+        // A handler that has kept some already gives the second back at once.
+        let _ = self.room.set(room);
+    }
 }
 
 impl Executor {
@@ -65,10 +83,7 @@ impl Executor {
         let started = Instant::now();
         let lease = claimed.lease;
         let kind = claimed.request.kind();
-        let attempt = Attempt {
-            pulse: self.heart.hold(lease),
-            claimed,
-        };
+        let attempt = Attempt::new(claimed, self.heart.hold(lease));
         let outcome = self.outcome(&attempt).await;
         let name = outcome.as_ref().map_or("lost", outcome_name);
         metrics::counter!("census_attempts_total", "kind" => kind.as_str(), "outcome" => name).increment(1);

@@ -8,6 +8,7 @@ use shared::ports::{
     Clock, EventLog, JobLookup, JobReader, LogStanding, Outcome, ParkCondition, Parked, PartitionEnd,
     Projection, Published, ReportQuery,
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::fault::HandlerFault;
 use super::log_ends::LogEnds;
@@ -16,6 +17,8 @@ use crate::heart::Signal;
 use crate::ports::CrewPorts;
 use crate::wake::{reached, waits_in_vain};
 
+/// Reports that are made and not yet written: each may hold ten thousand rows.
+const AT_A_TIME: usize = 32;
 /// Places that the log names.
 const PLACES_LOGGED: usize = 20;
 
@@ -27,6 +30,9 @@ pub(super) struct ReportHandler {
     ends: LogEnds,
     standing: Arc<dyn LogStanding>,
     topic: String,
+    plain: Arc<Semaphore>,
+    /// Apart, since what they count takes long: cheap reports do not wait behind them.
+    of_spans: Arc<Semaphore>,
 }
 
 impl ReportHandler {
@@ -39,6 +45,8 @@ impl ReportHandler {
             topic: log.topic().to_owned(),
             ends: LogEnds::new(log),
             standing: Arc::clone(&ports.standing),
+            plain: Arc::new(Semaphore::new(AT_A_TIME)),
+            of_spans: Arc::new(Semaphore::new(AT_A_TIME)),
         }
     }
 
@@ -84,7 +92,9 @@ impl ReportHandler {
                 }));
             }
         }
+        let room = self.room_for(request).await;
         let report = self.projection.report(self.query(request)).await?;
+        attempt.keep(room);
         announce(&report);
         Ok(Outcome::Reported(Box::new(report)))
     }
@@ -119,6 +129,16 @@ impl ReportHandler {
 
     async fn has_reached(&self, bound: &[PartitionEnd]) -> Result<bool, HandlerFault> {
         Ok(reached(bound, &self.projection.positions().await?))
+    }
+
+    async fn room_for(&self, request: &ReportRequest) -> OwnedSemaphorePermit {
+        let room = if request.from.is_some() || request.to.is_some() {
+            &self.of_spans
+        } else {
+            &self.plain
+        };
+        let permit = Arc::clone(room).acquire_owned().await;
+        permit.expect("the semaphore is never closed")
     }
 
     fn query(&self, request: &ReportRequest) -> ReportQuery {

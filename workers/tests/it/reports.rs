@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use shared::job::{JobError, JobId, JobState, JobView, ReportRequest, WorkerId};
-use shared::ports::{EventLog, FoldBatch, FoldPosition, Projection};
+use shared::job::{JobError, JobId, JobState, JobView, ReportRequest, Role, WorkerId};
+use shared::ports::{Clock, EventLog, FoldBatch, FoldPosition, Projection};
 
 use crate::bench::{Bench, Shape};
+use crate::process::Process;
 
 /// A fresh report of a submit that ended and was not folded, once it is parked.
 async fn parked_report(bench: &Bench) -> JobId {
@@ -19,6 +20,37 @@ async fn parked_report(bench: &Bench) -> JobId {
 /// Whether a job was tried, and holds no worker now.
 fn waits(job: &JobView) -> bool {
     job.state == JobState::Running && job.attempts.iter().all(|attempt| attempt.ended_at.is_some())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_reports_are_made_before_they_are_written_and_spans_do_not_count_among_them() {
+    const AT_A_TIME: usize = 32;
+    let bench = Bench::new().await;
+    bench.watched.hold_finishes(true);
+    let _process = Process::with_roles(&bench, 200, vec![Role::UserStats]);
+    let plain = ReportRequest {
+        fresh: false,
+        ..ReportRequest::default()
+    };
+    let mut asked = Vec::new();
+    for _ in 0..3 * AT_A_TIME {
+        asked.push(bench.ask(plain.clone()).await);
+    }
+    for report in &asked {
+        bench.until(*report, |job| job.state == JobState::Running).await;
+    }
+    bench.watched.held(|held| held.len() >= AT_A_TIME).await;
+    let of_span = ReportRequest {
+        from: Some(bench.clock.wall()),
+        ..plain
+    };
+    let of_span = bench.ask(of_span).await;
+    let held = bench.watched.held(|held| held.contains(&of_span)).await;
+    assert_eq!(held.len(), AT_A_TIME + 1);
+    bench.watched.hold_finishes(false);
+    for report in asked {
+        assert_eq!(bench.ended(report).await.state, JobState::Succeeded);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use shared::adapters::sqlite::jobs::JobStore;
-use shared::job::{Lease, TaskRef, WorkerId};
+use shared::job::{JobId, Lease, TaskRef, WorkerId};
 use shared::ports::{
     AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark, StoreError,
 };
@@ -16,6 +16,9 @@ pub(crate) struct WatchedStore {
     inner: JobStore,
     cancels_told: watch::Sender<u32>,
     finishes_to_fail: AtomicU32,
+    holds_finishes: watch::Sender<bool>,
+    /// Whose outcomes are held.
+    held: watch::Sender<Vec<JobId>>,
     claims_to_fail: AtomicU32,
 }
 
@@ -25,12 +28,27 @@ impl WatchedStore {
             inner,
             cancels_told: watch::Sender::new(0),
             finishes_to_fail: AtomicU32::new(0),
+            holds_finishes: watch::Sender::new(false),
+            held: watch::Sender::default(),
             claims_to_fail: AtomicU32::new(0),
         }
     }
 
     pub(crate) fn fail_finishes(&self, times: u32) {
         self.finishes_to_fail.store(times, Ordering::SeqCst);
+    }
+
+    /// From now on no outcome is written, or all are.
+    pub(crate) fn hold_finishes(&self, hold: bool) {
+        self.holds_finishes.send_replace(hold);
+    }
+
+    /// The jobs whose outcomes are held, once they are as the test waits for.
+    pub(crate) async fn held(&self, awaited: impl Fn(&[JobId]) -> bool) -> Vec<JobId> {
+        let mut held = self.held.subscribe();
+        let reached = held.wait_for(|held| awaited(held));
+        let reached = tokio::time::timeout(BOUND, reached).await;
+        reached.unwrap().unwrap().clone()
     }
 
     pub(crate) fn fail_claims(&self, times: u32) {
@@ -79,6 +97,11 @@ impl AttemptStore for WatchedStore {
 
     async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Finished, StoreError> {
         spoilt(&self.finishes_to_fail)?;
+        let mut holds = self.holds_finishes.subscribe();
+        if *holds.borrow() {
+            self.held.send_modify(|held| held.push(lease.task.job));
+            holds.wait_for(|holds| !holds).await.unwrap();
+        }
         self.inner.finish(lease, outcome).await
     }
 

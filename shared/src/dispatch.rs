@@ -27,8 +27,6 @@ const BATCH: usize = 1_000;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon it looks again for what is due and could not be sent: the window is full.
 const ROOM_EVERY: Duration = Duration::from_millis(200);
-/// The same for the sweeper, who stays away while another fills the window.
-const SWEEP_ROOM_EVERY: Duration = Duration::from_millis(200);
 
 /// A cheap handle by which others tell the dispatcher that there is something to send.
 #[derive(Clone, Debug, Default)]
@@ -244,8 +242,10 @@ impl Dispatcher {
     /// Soon where there is no room now, otherwise when the next back-off ends, at most in [`LOOK_EVERY`].
     async fn next_look(&self, queue: QueueName, round: Round, ours: bool) -> NextLook {
         if matches!(round, Round::WindowFull) {
-            let pause = if ours { ROOM_EVERY } else { SWEEP_ROOM_EVERY };
-            return NextLook { pause, ours };
+            return NextLook {
+                pause: ROOM_EVERY,
+                ours,
+            };
         }
         let pause = match self.store.next_due(queue).await {
             Ok(Some(due)) => due.clamp(Duration::from_millis(1), LOOK_EVERY),

@@ -1,11 +1,13 @@
 //! Step 8: the job is read back, at once or when it has moved on.
 //!
-//! One task reads the change feed of the whole process while anybody waits; a waiting client costs an entry in a map.
+//! One task reads the change feed of the whole process while anybody waits, and shortly after: whoever polls in a loop
+//! waits again at once. A waiting client costs an entry in a map.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use shared::job::{Backoff, JobId};
 use shared::ports::{ChangeFeed, JobChange, JobLookup, JobReader, StoreError};
 use tokio::sync::Notify;
@@ -13,6 +15,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::{EntityTag, MAX_ROWS, SeenTags};
+
+/// How long nobody may have waited before changes are read no more.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Reads jobs, and waits for their changes. Clones share one feed.
 #[derive(Clone)]
@@ -122,29 +127,31 @@ async fn follow(mut feed: Box<dyn ChangeFeed>, waiters: Arc<Waiters>, shutdown: 
     }
 }
 
-/// Wakes whom the next changes concern. Changes are read only while somebody waits for any.
+/// Wakes whom changes concern, until nobody has waited for [`LINGER`].
 async fn follow_on(feed: &mut dyn ChangeFeed, waiters: &Waiters) -> Result<(), StoreError> {
-    if waiters.is_empty() {
-        waiters.came.notified().await;
-        feed.skip().await?;
-        // What changed between their look at their jobs and the skip is seen by nobody else.
-        waiters.wake_all();
+    waiters.any().await;
+    feed.skip().await?;
+    // What changed between their look at their jobs and the skip is seen by nobody else.
+    waiters.wake_all();
+    let mut looks = tokio::time::interval_at(Instant::now() + LINGER, LINGER);
+    loop {
+        tokio::select! {
+            changes = feed.next() => waiters.wake(&changes?),
+            _ = looks.tick() => {
+                if waiters.have_gone() {
+                    return Ok(());
+                }
+            }
+        }
     }
-    tokio::select! {
-        changes = feed.next() => waiters.wake(&changes?),
-        () = waiters.left.notified() => {}
-    }
-    Ok(())
 }
 
 /// Who waits for which job.
 #[derive(Default)]
 struct Waiters {
     entries: Mutex<HashMap<JobId, Entry>>,
-    /// Somebody waits where nobody did.
+    /// Somebody has come where nobody waited.
     came: Notify,
-    /// Nobody waits any more.
-    left: Notify,
 }
 
 struct Entry {
@@ -174,6 +181,18 @@ impl Waiters {
             job,
             signal: Arc::clone(&entry.signal),
         }
+    }
+
+    /// Until somebody waits.
+    async fn any(&self) {
+        if self.is_empty() {
+            self.came.notified().await;
+        }
+    }
+
+    /// Whether nobody waits, and nobody has come since this was asked the last time.
+    fn have_gone(&self) -> bool {
+        self.is_empty() && self.came.notified().now_or_never().is_none()
     }
 
     fn is_empty(&self) -> bool {
@@ -218,9 +237,6 @@ impl Drop for Waiting<'_> {
             entry.waiting -= 1;
             if entry.waiting == 0 {
                 entries.remove(&self.job);
-                if entries.is_empty() {
-                    self.waiters.left.notify_one();
-                }
             }
         }
     }
@@ -229,7 +245,6 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use futures_util::FutureExt;
     use tokio::sync::watch;
 
     use super::*;
@@ -270,6 +285,31 @@ mod tests {
         again.await;
         reads.wait_for(|reads| *reads == 1).await.unwrap();
         shutdown.cancel();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_again_soon_finds_the_feed_read_and_after_a_while_it_is_not() {
+        let (feed, waiters) = (Silent::default(), Arc::new(Waiters::default()));
+        let (mut skips, mut reads) = (feed.skips.subscribe(), feed.reads.subscribe());
+        tokio::spawn(follow(
+            Box::new(feed),
+            Arc::clone(&waiters),
+            CancellationToken::new(),
+        ));
+        drop(waiters.register(JobId::generate()));
+        skips.wait_for(|skips| *skips == 1).await.unwrap();
+        for _ in 0..4 {
+            tokio::time::sleep(LINGER / 2).await;
+            drop(waiters.register(JobId::generate()));
+        }
+        assert_eq!(*skips.borrow(), 1, "it was read all the time");
+
+        tokio::time::sleep(3 * LINGER).await;
+        reads.mark_unchanged();
+        tokio::time::sleep(3 * LINGER).await;
+        assert!(!reads.has_changed().unwrap(), "nobody waits");
+        let _waiting = waiters.register(JobId::generate());
+        skips.wait_for(|skips| *skips == 2).await.unwrap();
     }
 
     #[test]

@@ -59,17 +59,34 @@ impl<N: Notes> Thread<N> {
                 .into_iter()
                 .filter(|work| work.begin())
                 .collect();
-            let answers = commit(&mut self.file, batch);
-            drop(turn);
+            let Done { news, answers } = commit(&mut self.file, batch);
+            turn.end(news);
             answers();
         }
     }
 }
 
-/// Runs and commits one batch; the returned closure answers its callers, after the turn was given up.
-fn commit<N: Notes>(file: &mut File, mut batch: Vec<Box<dyn Work<N>>>) -> Box<dyn FnOnce()> {
+/// What is left to do for a batch that was committed, or was not.
+struct Done {
+    /// Whether it may have written what others wait to hear of: its callers have noted something.
+    news: bool,
+    /// Answers its callers, after the turn was given up.
+    answers: Box<dyn FnOnce()>,
+}
+
+impl Done {
+    fn nothing(answers: impl FnOnce() + 'static) -> Self {
+        Self {
+            news: false,
+            answers: Box::new(answers),
+        }
+    }
+}
+
+/// Runs and commits one batch.
+fn commit<N: Notes>(file: &mut File, mut batch: Vec<Box<dyn Work<N>>>) -> Done {
     if batch.is_empty() {
-        return Box::new(|| {});
+        return Done::nothing(|| {});
     }
     let started = Instant::now();
     let flush = batch.iter().any(|work| work.how().flushed);
@@ -77,12 +94,13 @@ fn commit<N: Notes>(file: &mut File, mut batch: Vec<Box<dyn Work<N>>>) -> Box<dy
         Ok(connection) => connection,
         Err(source) => {
             let source = Arc::new(source) as Arc<dyn StdError + Send + Sync>;
-            return Box::new(move || fail(batch, &source));
+            return Done::nothing(move || fail(batch, &source));
         }
     };
     let ran = run_all(connection, &mut batch);
     faults::before_commit(operations(&batch));
-    let committed = ran.and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
+    let news = ran.as_ref().is_ok_and(|noted| *noted > 0);
+    let committed = ran.and_then(|_| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
     metrics::histogram!("census_store_commit_seconds", "flushed" => if flush { "true" } else { "false" })
         .record(started.elapsed());
     metrics::histogram!("census_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
@@ -90,12 +108,13 @@ fn commit<N: Notes>(file: &mut File, mut batch: Vec<Box<dyn Work<N>>>) -> Box<dy
     if committed.is_err() {
         file.give_up();
     }
-    Box::new(move || {
+    let answers = Box::new(move || {
         if committed.is_ok() {
             faults::after_commit(operations(&batch));
         }
         answer_all(batch, &committed);
-    })
+    });
+    Done { news, answers }
 }
 
 /// P3: whether the commit reached the disk is unknown.
@@ -124,8 +143,8 @@ fn operations<N>(batch: &[Box<dyn Work<N>>]) -> impl Iterator<Item = &'static st
 
 /// P2: a bad caller fails alone. A savepoint for each costs a third of the batch, and hardly any is ever needed: who
 /// refuses has mostly written nothing. So all run without; if one leaves something behind, all begin anew with them. What
-/// SQLite counts as left behind are rows: who makes or drops tables writes a row first.
-fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) -> rusqlite::Result<()> {
+/// SQLite counts as left behind are rows: who makes or drops tables writes a row first. Returns how much was noted.
+fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) -> rusqlite::Result<u64> {
     let mut notes = N::default();
     for work in batch.iter_mut() {
         let before = (connection.total_changes(), notes.count());
@@ -147,7 +166,8 @@ fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) ->
             break;
         }
     }
-    notes.write(connection)
+    notes.write(connection)?;
+    Ok(notes.count())
 }
 
 /// Runs one caller's work in a savepoint of its own.

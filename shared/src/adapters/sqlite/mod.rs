@@ -10,8 +10,8 @@ pub mod memory;
 mod notes;
 pub mod projection;
 mod reader;
+mod turn_watch;
 mod turnstile;
-mod wal_index;
 mod writer;
 
 pub use notes::Notes;

@@ -7,7 +7,10 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+const TURNSTILE: &str = "turn";
+const WRITER: &str = "lock";
 
 /// Both lock files, open for the life of the writer.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub(super) struct Turnstile {
 
 /// Held while a process writes; dropping it lets the next one in.
 pub(super) struct Turn<'a> {
+    turnstile: &'a File,
     writer: &'a File,
 }
 
@@ -33,8 +37,8 @@ impl Turnstile {
                 .open(database.with_added_extension(extension))
         };
         Ok(Self {
-            turnstile: open("turn")?,
-            writer: open("lock")?,
+            turnstile: open(TURNSTILE)?,
+            writer: open(WRITER)?,
         })
     }
 
@@ -47,17 +51,37 @@ impl Turnstile {
         // So that whoever waits too long can name the holder. Spaces overwrite a longer pid.
         self.writer
             .write_all_at(format!("{:<10}\n", std::process::id()).as_bytes(), 0)?;
-        Ok(Turn { writer: &self.writer })
+        Ok(Turn {
+            turnstile: &self.turnstile,
+            writer: &self.writer,
+        })
     }
+}
+
+/// The file beside `database` that a turn with news writes to.
+pub(super) fn news_of(database: &Path) -> PathBuf {
+    database.with_added_extension(TURNSTILE)
 }
 
 /// The pid of the process that took the last turn at `database`.
 pub(super) fn holder(database: &Path) -> Option<u32> {
-    std::fs::read_to_string(database.with_added_extension("lock"))
+    std::fs::read_to_string(database.with_added_extension(WRITER))
         .ok()?
         .trim()
         .parse()
         .ok()
+}
+
+impl Turn<'_> {
+    /// Lets the next one in and, where others wait to hear of what was written, tells them.
+    pub(super) fn end(self, news: bool) {
+        let turnstile = self.turnstile;
+        drop(self);
+        if news {
+            // Who hears nothing looks by itself a while later.
+            let _ = turnstile.write_all_at(b"\n", 0);
+        }
+    }
 }
 
 impl Drop for Turn<'_> {

@@ -1,23 +1,20 @@
-//! How a process learns that a job has moved on: its own changes at once, another process's within a millisecond.
+//! How a process learns that a job has moved on, whichever process has moved it.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::fault::Fault;
 use super::rows;
 use crate::adapters::sqlite::Reader;
-use crate::adapters::sqlite::wal_index::{CommitStamp, WalIndex};
+use crate::adapters::sqlite::turn_watch::TurnWatch;
 use crate::job::JobId;
 use crate::ports::{ChangeFeed, JobChange, StoreError};
 
-/// How often a feed that is waited for looks whether another process has committed.
-const STAMP_EVERY: Duration = Duration::from_millis(1);
-/// How often it reads whatever the stamp says, and how soon it tries a store again that is gone.
+/// How often a feed that is waited for reads whatever it is told, and how soon it tries a store again that is gone.
 const READ_EVERY: Duration = Duration::from_millis(50);
 /// How often it reads where only this process writes: who asked for a write may have gone before the feed was told.
 const READ_OWN_EVERY: Duration = Duration::from_secs(1);
@@ -29,17 +26,20 @@ pub struct JobChanges {
     reader: Reader,
     committed: watch::Receiver<i64>,
     seen: i64,
+    /// Whether the last read left something.
+    behind: bool,
     /// `None` where no other process writes.
-    others: Option<WalIndex>,
+    others: Option<TurnWatch>,
 }
 
 impl JobChanges {
-    pub(super) fn new(reader: Reader, mut committed: watch::Receiver<i64>, others: Option<WalIndex>) -> Self {
-        let seen = *committed.borrow_and_update();
+    pub(super) fn new(reader: Reader, committed: watch::Receiver<i64>, others: Option<TurnWatch>) -> Self {
+        let seen = *committed.borrow();
         Self {
             reader,
             committed,
             seen,
+            behind: false,
             others,
         }
     }
@@ -53,25 +53,19 @@ impl JobChanges {
         read.map_err(|fault: Fault| fault.classify("changes"))
     }
 
-    /// Until there may be something to read.
-    async fn moved(&mut self, stamp: Option<CommitStamp>) {
-        let closed = match &mut self.others {
-            Some(others) => {
-                let deadline = Instant::now() + READ_EVERY;
-                tokio::select! {
-                    biased;
-                    committed = self.committed.changed() => committed.is_err(),
-                    () = committed_elsewhere(others, stamp, deadline) => false,
-                }
-            }
-            None => {
-                let committed = tokio::time::timeout(READ_OWN_EVERY, self.committed.changed()).await;
-                committed.is_ok_and(|committed| committed.is_err())
-            }
+    /// Until there may be something to read. What comes during a read is told after it.
+    async fn moved(&mut self) {
+        let seen = self.seen;
+        let read_every = if self.others.is_some() {
+            READ_EVERY
+        } else {
+            READ_OWN_EVERY
         };
-        if closed {
-            // A store that is gone leaves its last commits to be found.
-            tokio::time::sleep(READ_EVERY).await;
+        tokio::select! {
+            biased;
+            () = committed_beyond(seen, &mut self.committed) => {}
+            () = news(&mut self.others) => {}
+            () = tokio::time::sleep(read_every) => {}
         }
     }
 }
@@ -80,31 +74,40 @@ impl JobChanges {
 impl ChangeFeed for JobChanges {
     async fn next(&mut self) -> Result<Vec<JobChange>, StoreError> {
         loop {
-            let seen = self.seen;
-            // Both before the read: what is committed during it is seen by the next one.
-            self.committed.mark_unchanged();
-            let stamp = self.others.as_mut().and_then(WalIndex::stamp);
-            let found = self.read(move |connection| since(connection, seen)).await?;
-            if let Some((last, changes)) = found {
-                self.seen = last;
-                return Ok(changes);
+            if !self.behind {
+                self.moved().await;
             }
-            self.moved(stamp).await;
+            // Whoever gives up the wait has lost no news by it.
+            self.behind = true;
+            let seen = self.seen;
+            let changes = self.read(move |connection| since(connection, seen)).await?;
+            self.behind = changes.len() == CHANGES_MAX as usize;
+            if let Some((last, _)) = changes.last() {
+                self.seen = *last;
+                return Ok(changes.into_iter().map(|(_, change)| change).collect());
+            }
         }
     }
 
     async fn skip(&mut self) -> Result<(), StoreError> {
         self.seen = self.read(last).await?;
+        self.behind = false;
         Ok(())
     }
 }
 
-async fn committed_elsewhere(others: &mut WalIndex, stamp: Option<CommitStamp>, deadline: Instant) {
-    while Instant::now() < deadline {
-        tokio::time::sleep(STAMP_EVERY).await;
-        if others.stamp() != stamp {
-            return;
-        }
+async fn committed_beyond(seen: i64, committed: &mut watch::Receiver<i64>) {
+    let gone = committed.wait_for(|last| *last > seen).await.is_err();
+    if gone {
+        // A store that is gone leaves its last commits to be found.
+        tokio::time::sleep(READ_EVERY).await;
+    }
+}
+
+async fn news(others: &mut Option<TurnWatch>) {
+    match others {
+        Some(others) => others.news().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -114,20 +117,19 @@ fn last(connection: &Connection) -> Result<i64, Fault> {
         .query_row([], |row| row.get(0))?)
 }
 
-fn since(connection: &Connection, seen: i64) -> Result<Option<(i64, Vec<JobChange>)>, Fault> {
+fn since(connection: &Connection, seen: i64) -> Result<Vec<(i64, JobChange)>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT change_seq, id, revision, state FROM jobs WHERE change_seq > ?1 ORDER BY change_seq LIMIT ?2",
     )?;
     let mut found = statement.query(params![seen, CHANGES_MAX])?;
     let mut changes = Vec::new();
-    let mut last = seen;
     while let Some(row) = found.next()? {
-        last = row.get(0)?;
-        changes.push(JobChange {
+        let change = JobChange {
             job: JobId(Uuid::from_bytes(row.get(1)?)),
             revision: rows::count(row.get(2)?),
             ended: rows::job_state(&row.get::<_, String>(3)?)?.is_terminal(),
-        });
+        };
+        changes.push((row.get(0)?, change));
     }
-    Ok((!changes.is_empty()).then_some((last, changes)))
+    Ok(changes)
 }

@@ -53,7 +53,7 @@ use self::presence::Presence;
 use self::room::Room;
 use self::sums::Sums;
 use self::tx::Tx;
-use crate::adapters::sqlite::wal_index::WalIndex;
+use crate::adapters::sqlite::turn_watch::TurnWatch;
 use crate::adapters::sqlite::{Reader, Write, Writer};
 use crate::ports::{Clock, StoreError};
 
@@ -114,14 +114,14 @@ impl JobStore {
         })
     }
 
-    /// A feed of all changes from now on. A process needs one.
+    /// A feed of all changes from now on. A process needs one, and makes it within its runtime.
     #[must_use]
     pub fn changes(&self) -> JobChanges {
         let file = self.shared.file.as_deref();
         JobChanges::new(
             self.shared.feeds.clone(),
             self.shared.committed.subscribe(),
-            file.map(WalIndex::beside),
+            file.map(TurnWatch::beside),
         )
     }
 

@@ -1,6 +1,6 @@
 //! A consuming thread and the async side that it hands deliveries to (step 4).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::connection::{Duty, Session};
 use super::error::LinkFault;
+use super::held::{Held, Settled};
 use crate::ports::{Deliveries, Delivery};
 use crate::wire::Wakeup;
 
@@ -68,37 +69,36 @@ impl Consumer {
         let consumer = channel
             .basic_consume(&self.queue, ConsumerOptions::default())
             .map_err(LinkFault::refused("consuming"))?;
-        let mut open = BTreeMap::new();
+        let mut held = Held::new();
         loop {
+            let due = held.due(self.prefetch);
+            let due = due.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
             select! {
-                recv(self.verdicts) -> verdict => {
-                    let Ok(verdict) = verdict else { return Ok(()) };
-                    settle(verdict, session, &mut open)?;
+                recv(self.verdicts) -> verdict => match verdict {
+                    Ok(verdict) => heed(verdict, session, &mut held)?,
+                    Err(_) => return acknowledge(held.take_settled(), channel),
                 },
                 recv(consumer.receiver()) -> message => {
                     let message = delivered(message.map_err(|_| LinkFault::Lost)?)?;
-                    self.hand_over(message, session.number, &mut open);
+                    self.hand_over(message, session.number, &mut held);
                 },
+                recv(due) -> _ => acknowledge(held.take_settled(), channel)?,
             }
         }
     }
-}
 
-impl Consumer {
     /// A message of several wake-ups is as many deliveries.
-    fn hand_over(&self, message: amiquip::Delivery, connection: u64, open: &mut BTreeMap<u64, Open>) {
+    fn hand_over(&self, message: amiquip::Delivery, connection: u64, held: &mut Held<amiquip::Delivery>) {
         let wakeups = match read(&message) {
             Ok(wakeups) => wakeups.into_iter().map(Ok).collect(),
             Err(fault) => vec![Err(fault)],
         };
-        let tag = message.delivery_tag();
-        let unsettled = (0..wakeups.len()).fold(0, |parts, part| parts | 1 << part);
-        open.insert(tag, Open { message, unsettled });
-        for (part, wakeup) in (0..).zip(wakeups) {
+        let tags = held.hold(message.delivery_tag(), message, wakeups.len());
+        for (tag, wakeup) in tags.zip(wakeups) {
             let delivery = Delivery {
                 wakeup,
                 connection,
-                tag: Part { message: tag, part }.to_tag(),
+                tag,
             };
             // Nobody listens any more: the verdicts end as well.
             let _ = self.deliveries.send(delivery);
@@ -109,45 +109,9 @@ impl Consumer {
 /// Messages at a time for so many wake-ups at a time, of which a message may hold several. To the server 0 means without
 /// bound.
 fn messages(prefetch: u16) -> u16 {
-    /// Held ones are acknowledged as soon as they are claimed: so many are enough, whatever they hold.
+    /// Held ones are acknowledged soon after they are claimed: so many are enough, whatever they hold.
     const ENOUGH: u16 = 64;
     prefetch.min(ENOUGH.max(prefetch / 8)).max(1)
-}
-
-/// A message whose wake-ups are not all settled.
-struct Open {
-    message: amiquip::Delivery,
-    /// A bit for each wake-up.
-    unsettled: u16,
-}
-
-/// One wake-up of a message; both together are the tag of its delivery.
-struct Part {
-    message: u64,
-    part: u32,
-}
-
-impl Part {
-    const BITS: u32 = Wakeup::PER_MESSAGE.ilog2();
-
-    const fn to_tag(&self) -> u64 {
-        self.message << Self::BITS | self.part as u64
-    }
-
-    const fn of_tag(tag: u64) -> Self {
-        Self {
-            message: tag >> Self::BITS,
-            part: (tag & ((1 << Self::BITS) - 1)) as u32,
-        }
-    }
-}
-
-impl Open {
-    /// Whether it was the last one.
-    const fn settle(&mut self, part: u32) -> bool {
-        self.unsettled &= !(1 << part);
-        self.unsettled == 0
-    }
 }
 
 impl Duty for Consumer {
@@ -171,21 +135,15 @@ impl Duty for Consumer {
     }
 }
 
-fn settle(verdict: Verdict, session: &Session, open: &mut BTreeMap<u64, Open>) -> Result<(), LinkFault> {
+fn heed(verdict: Verdict, session: &Session, held: &mut Held<amiquip::Delivery>) -> Result<(), LinkFault> {
     match verdict {
         Verdict::Acknowledge { connection, tags } if connection == session.number => {
-            let mut settled = BTreeSet::new();
-            for Part { message, part } in tags.into_iter().map(Part::of_tag) {
-                if open.get_mut(&message).is_some_and(|open| open.settle(part)) {
-                    settled.insert(message);
-                }
-            }
-            acknowledge(&settled, &session.channel, open)?;
+            tags.into_iter().for_each(|tag| held.settle(tag));
         }
         Verdict::Reject { connection, tag } if connection == session.number => {
             // Of a message that can be read no part is ever rejected: it goes as a whole.
-            if let Some(open) = open.remove(&Part::of_tag(tag).message) {
-                open.message
+            if let Some(message) = held.let_go(tag) {
+                message
                     .reject(&session.channel, false)
                     .map_err(LinkFault::refused("rejecting"))?;
             }
@@ -196,23 +154,13 @@ fn settle(verdict: Verdict, session: &Session, open: &mut BTreeMap<u64, Open>) -
     Ok(())
 }
 
-/// One frame acknowledges all up to the first message that is to stay open: to a quorum queue each is a command that
-/// its log has to take.
-fn acknowledge(
-    settled: &BTreeSet<u64>,
-    channel: &Channel,
-    open: &mut BTreeMap<u64, Open>,
-) -> Result<(), LinkFault> {
+fn acknowledge(settled: Settled<amiquip::Delivery>, channel: &Channel) -> Result<(), LinkFault> {
     const DOING: &str = "acknowledging";
-    let stays = open.keys().find(|tag| !settled.contains(tag)).copied();
-    let later = stays.map_or_else(BTreeMap::new, |stays| open.split_off(&stays));
-    if let Some((_, last)) = std::mem::replace(open, later).pop_last() {
-        last.message
-            .ack_multiple(channel)
-            .map_err(LinkFault::refused(DOING))?;
+    if let Some(last) = settled.up_to {
+        last.ack_multiple(channel).map_err(LinkFault::refused(DOING))?;
     }
-    for open in settled.iter().filter_map(|tag| open.remove(tag)) {
-        open.message.ack(channel).map_err(LinkFault::refused(DOING))?;
+    for message in settled.beyond {
+        message.ack(channel).map_err(LinkFault::refused(DOING))?;
     }
     Ok(())
 }

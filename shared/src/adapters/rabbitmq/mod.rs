@@ -18,6 +18,7 @@ mod dead;
 mod dead_message;
 mod error;
 mod health;
+mod held;
 mod publish;
 mod queue;
 mod topology;

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use shared::job::{Backoff, JobId};
 use shared::ports::{ChangeFeed, JobChange, JobLookup, JobReader, StoreError};
 use tokio::sync::Notify;
@@ -16,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contract::{EntityTag, MAX_ROWS, SeenTags};
 
-/// How long nobody may have waited before changes are read no more.
+/// How long changes are still read when nobody waits any more.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Reads jobs, and waits for their changes. Clones share one feed.
@@ -100,58 +99,63 @@ async fn follow(mut feed: Box<dyn ChangeFeed>, waiters: Arc<Waiters>, shutdown: 
     let mut failures = 0;
     loop {
         let followed = tokio::select! {
-            followed = follow_on(&mut *feed, &waiters) => followed,
+            followed = follow_on(&mut *feed, &waiters, &mut failures) => followed,
             () = shutdown.cancelled() => return,
         };
-        match followed {
-            Ok(()) => {
-                if failures > 0 {
-                    tracing::info!("the feed of changes goes on");
-                    failures = 0;
-                }
-            }
-            Err(error) => {
-                failures += 1;
-                if failures == 1 {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the feed of changes failed and will be read again"
-                    );
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(Backoff::RECONNECT.draw(failures)) => {}
-                    () = shutdown.cancelled() => return,
-                }
-            }
+        let Err(error) = followed else {
+            continue;
+        };
+        failures += 1;
+        if failures == 1 {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the feed of changes failed and will be read again"
+            );
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Backoff::RECONNECT.draw(failures)) => {}
+            () = shutdown.cancelled() => return,
         }
     }
 }
 
 /// Wakes whom changes concern, until nobody has waited for [`LINGER`].
-async fn follow_on(feed: &mut dyn ChangeFeed, waiters: &Waiters) -> Result<(), StoreError> {
+async fn follow_on(
+    feed: &mut dyn ChangeFeed,
+    waiters: &Waiters,
+    failures: &mut u32,
+) -> Result<(), StoreError> {
     waiters.any().await;
     feed.skip().await?;
     // What changed between their look at their jobs and the skip is seen by nobody else.
     waiters.wake_all();
-    let mut looks = tokio::time::interval_at(Instant::now() + LINGER, LINGER);
     loop {
-        tokio::select! {
-            changes = feed.next() => waiters.wake(&changes?),
-            _ = looks.tick() => {
-                if waiters.have_gone() {
-                    return Ok(());
-                }
-            }
+        let changes = tokio::select! {
+            changes = feed.next() => changes?,
+            () = waiters.gone_for(LINGER) => return Ok(()),
+        };
+        if std::mem::take(failures) > 0 {
+            tracing::info!("the feed of changes goes on");
         }
+        waiters.wake(&changes);
     }
 }
 
 /// Who waits for which job.
 #[derive(Default)]
 struct Waiters {
-    entries: Mutex<HashMap<JobId, Entry>>,
-    /// Somebody has come where nobody waited.
+    entries: Mutex<Entries>,
+    /// Somebody waits where nobody did.
     came: Notify,
+    /// Nobody waits any more.
+    left: Notify,
+}
+
+#[derive(Default)]
+struct Entries {
+    of_jobs: HashMap<JobId, Entry>,
+    /// When the last waiter left.
+    left_at: Option<Instant>,
 }
 
 struct Entry {
@@ -168,10 +172,10 @@ struct Signal {
 impl Waiters {
     fn register(&self, job: JobId) -> Waiting<'_> {
         let mut entries = self.lock();
-        if entries.is_empty() {
+        if entries.of_jobs.is_empty() {
             self.came.notify_one();
         }
-        let entry = entries.entry(job).or_insert_with(|| Entry {
+        let entry = entries.of_jobs.entry(job).or_insert_with(|| Entry {
             waiting: 0,
             signal: Arc::default(),
         });
@@ -190,17 +194,28 @@ impl Waiters {
         }
     }
 
-    /// Whether nobody waits, and nobody has come since this was asked the last time.
-    fn have_gone(&self) -> bool {
-        self.is_empty() && self.came.notified().now_or_never().is_none()
+    /// Until nobody has waited for that long.
+    async fn gone_for(&self, long: Duration) {
+        loop {
+            match self.empty_since() {
+                Some(since) if since.elapsed() >= long => return,
+                Some(since) => tokio::time::sleep_until(since + long).await,
+                None => self.left.notified().await,
+            }
+        }
+    }
+
+    fn empty_since(&self) -> Option<Instant> {
+        let entries = self.lock();
+        entries.left_at.filter(|_| entries.of_jobs.is_empty())
     }
 
     fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().of_jobs.is_empty()
     }
 
     fn wake_all(&self) {
-        for entry in self.lock().values() {
+        for entry in self.lock().of_jobs.values() {
             entry.signal.changed.notify_waiters();
             entry.signal.ended.notify_waiters();
         }
@@ -209,7 +224,7 @@ impl Waiters {
     fn wake(&self, changes: &[JobChange]) {
         let entries = self.lock();
         for change in changes {
-            if let Some(entry) = entries.get(&change.job) {
+            if let Some(entry) = entries.of_jobs.get(&change.job) {
                 entry.signal.changed.notify_waiters();
                 if change.ended {
                     entry.signal.ended.notify_waiters();
@@ -218,7 +233,7 @@ impl Waiters {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -233,10 +248,15 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut entries = self.waiters.lock();
-        if let Some(entry) = entries.get_mut(&self.job) {
-            entry.waiting -= 1;
-            if entry.waiting == 0 {
-                entries.remove(&self.job);
+        let Some(entry) = entries.of_jobs.get_mut(&self.job) else {
+            return;
+        };
+        entry.waiting -= 1;
+        if entry.waiting == 0 {
+            entries.of_jobs.remove(&self.job);
+            if entries.of_jobs.is_empty() {
+                entries.left_at = Some(Instant::now());
+                self.waiters.left.notify_one();
             }
         }
     }
@@ -245,6 +265,7 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
+    use futures_util::FutureExt;
     use tokio::sync::watch;
 
     use super::*;
@@ -290,7 +311,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_again_soon_finds_the_feed_read_and_after_a_while_it_is_not() {
         let (feed, waiters) = (Silent::default(), Arc::new(Waiters::default()));
-        let (mut skips, mut reads) = (feed.skips.subscribe(), feed.reads.subscribe());
+        let mut skips = feed.skips.subscribe();
         tokio::spawn(follow(
             Box::new(feed),
             Arc::clone(&waiters),
@@ -304,12 +325,10 @@ mod tests {
         }
         assert_eq!(*skips.borrow(), 1, "it was read all the time");
 
-        tokio::time::sleep(3 * LINGER).await;
-        reads.mark_unchanged();
-        tokio::time::sleep(3 * LINGER).await;
-        assert!(!reads.has_changed().unwrap(), "nobody waits");
+        tokio::time::sleep(2 * LINGER).await;
         let _waiting = waiters.register(JobId::generate());
-        skips.wait_for(|skips| *skips == 2).await.unwrap();
+        let again = skips.wait_for(|skips| *skips == 2);
+        tokio::time::timeout(LINGER, again).await.unwrap().unwrap();
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Two lock files stand beside the database. A writer locks the turnstile, then the writer's lock, then lets the
 //! turnstile go: who unlocks cannot lock again before the one that waits in the turnstile. The kernel drops both
 //! locks with their process.
+//!
+//! A turn that has brought news says so by a write to the turnstile's file, which other processes watch.
 
 use std::fs::{File, OpenOptions};
 use std::io;

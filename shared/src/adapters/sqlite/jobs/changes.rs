@@ -14,7 +14,7 @@ use crate::adapters::sqlite::turn_watch::TurnWatch;
 use crate::job::JobId;
 use crate::ports::{ChangeFeed, JobChange, StoreError};
 
-/// How often a feed that is waited for reads whatever it is told, and how soon it tries a store again that is gone.
+/// How often a feed that is waited for reads although it was told nothing, and how soon it tries a store again that is gone.
 const READ_EVERY: Duration = Duration::from_millis(50);
 /// How often it reads where only this process writes: who asked for a write may have gone before the feed was told.
 const READ_OWN_EVERY: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const CHANGES_MAX: u32 = 10_000;
 pub struct JobChanges {
     reader: Reader,
     committed: watch::Receiver<i64>,
-    seen: i64,
+    pub(super) seen: i64,
     /// Whether the last read left something.
     behind: bool,
     /// `None` where no other process writes.
@@ -79,13 +79,15 @@ impl ChangeFeed for JobChanges {
             }
             // Whoever gives up the wait has lost no news by it.
             self.behind = true;
-            let seen = self.seen;
+            let (seen, told) = (self.seen, *self.committed.borrow());
             let changes = self.read(move |connection| since(connection, seen)).await?;
             self.behind = changes.len() == CHANGES_MAX as usize;
             if let Some((last, _)) = changes.last() {
                 self.seen = *last;
                 return Ok(changes.into_iter().map(|(_, change)| change).collect());
             }
+            // What was told and is not there was of jobs that have been removed since.
+            self.seen = seen.max(told);
         }
     }
 

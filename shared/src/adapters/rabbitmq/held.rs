@@ -49,12 +49,12 @@ impl<M> Held<M> {
         message: M,
         wakeups: usize,
     ) -> impl Iterator<Item = u64> + use<M> {
-        let parts = 0..wakeups.min(Wakeup::PER_MESSAGE);
-        let unsettled = parts.clone().fold(0, |unsettled, part| unsettled | 1 << part);
+        let parts = (0..).take(wakeups.min(Wakeup::PER_MESSAGE));
+        let unsettled = parts
+            .clone()
+            .fold(0, |unsettled, part: u32| unsettled | 1 << part);
         self.open.insert(tag, Open { message, unsettled });
-        (0..)
-            .zip(parts)
-            .map(move |(part, _)| Part { message: tag, part }.to_tag())
+        parts.map(move |part| Part { message: tag, part }.to_tag())
     }
 
     /// A delivery's task was claimed, or needs no claim; its message is settled with the last of them.

@@ -99,7 +99,7 @@ fn commit<N: Notes>(file: &mut File, mut batch: Vec<Box<dyn Work<N>>>) -> Done {
     };
     let ran = run_all(connection, &mut batch);
     faults::before_commit(operations(&batch));
-    let news = ran.as_ref().is_ok_and(|noted| *noted > 0);
+    let news = matches!(ran, Ok(true));
     let committed = ran.and_then(|_| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
     metrics::histogram!("census_store_commit_seconds", "flushed" => if flush { "true" } else { "false" })
         .record(started.elapsed());
@@ -143,8 +143,8 @@ fn operations<N>(batch: &[Box<dyn Work<N>>]) -> impl Iterator<Item = &'static st
 
 /// P2: a bad caller fails alone. A savepoint for each costs a third of the batch, and hardly any is ever needed: who
 /// refuses has mostly written nothing. So all run without; if one leaves something behind, all begin anew with them. What
-/// SQLite counts as left behind are rows: who makes or drops tables writes a row first. Returns how much was noted.
-fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) -> rusqlite::Result<u64> {
+/// SQLite counts as left behind are rows: who makes or drops tables writes a row first. Returns whether anything was noted.
+fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) -> rusqlite::Result<bool> {
     let mut notes = N::default();
     for work in batch.iter_mut() {
         let before = (connection.total_changes(), notes.count());
@@ -167,7 +167,7 @@ fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) ->
         }
     }
     notes.write(connection)?;
-    Ok(notes.count())
+    Ok(notes.count() > 0)
 }
 
 /// Runs one caller's work in a savepoint of its own.

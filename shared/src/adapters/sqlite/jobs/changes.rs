@@ -14,7 +14,8 @@ use crate::adapters::sqlite::turn_watch::TurnWatch;
 use crate::job::JobId;
 use crate::ports::{ChangeFeed, JobChange, StoreError};
 
-/// How often a feed that is waited for reads although it was told nothing, and how soon it tries a store again that is gone.
+/// How often a feed that is waited for reads although it was told nothing, and how soon it tries a store again that is
+/// gone.
 const READ_EVERY: Duration = Duration::from_millis(50);
 /// How often it reads where only this process writes: who asked for a write may have gone before the feed was told.
 const READ_OWN_EVERY: Duration = Duration::from_secs(1);

@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use shared::adapters::rabbitmq::{RabbitQueue, Topology};
 use shared::adapters::system::SystemClock;
 use shared::job::QueueName;
-use shared::ports::{ComponentHealth, Health, JobQueue};
+use shared::ports::{ComponentHealth, Health, JobQueue, QueueError};
 use shared::testing::brokers::Brokers;
 use shared::testing::job_queue::{
-    QUEUE, QueueUnderTest, assert_quiet, delivered, send_all, take, tasks, wakeups, within,
+    PATIENCE, QUEUE, QueueUnderTest, assert_quiet, delivered, send_all, take, tasks, wakeups, within,
 };
+use shared::testing::wait::wait_until;
 
 /// Queues of a prefix that no other test uses, deleted in the end.
 pub(super) struct Rabbit {
@@ -73,17 +74,22 @@ impl QueueUnderTest for Rabbit {
 impl Drop for Rabbit {
     fn drop(&mut self) {
         let topology = self.topology();
+        // A test that fails may leave the server away; to panic about it would hide why the test failed.
+        let Ok(mut connection) = Connection::insecure_open(self.brokers.rabbitmq_url()) else {
+            return;
+        };
+        let Ok(channel) = connection.open_channel(None) else {
+            return;
+        };
         // Deleting what is not there is no fault.
-        self.raw(|channel| {
-            for queue in [
-                topology.queue(QUEUE),
-                topology.queue(shared::testing::job_queue::OTHER),
-                topology.dead(),
-            ] {
-                let _ = channel.queue_delete(queue, amiquip::QueueDeleteOptions::default());
-            }
-            let _ = channel.exchange_delete(topology.dead(), false);
-        });
+        for queue in [
+            topology.queue(QUEUE),
+            topology.queue(shared::testing::job_queue::OTHER),
+            topology.dead(),
+        ] {
+            let _ = channel.queue_delete(queue, amiquip::QueueDeleteOptions::default());
+        }
+        let _ = channel.exchange_delete(topology.dead(), false);
     }
 }
 
@@ -101,6 +107,19 @@ pub(super) async fn until(queue: &RabbitQueue, what: &str, wanted: impl Fn(&Comp
         }
     };
     within(what, seen).await;
+}
+
+/// Waits until sends and questions are refused: each connection notices for itself that its server is away.
+pub(super) async fn until_away(queue: &RabbitQueue) {
+    wait_until("refusals", PATIENCE, async || {
+        let sent = within("the send's answer", queue.send(QUEUE, wakeups(1))).await;
+        let depth = within("the depth's answer", queue.depth(QUEUE)).await;
+        match (&sent, &depth) {
+            (Err(QueueError::Away), Err(QueueError::Away)) => Ok(()),
+            _ => Err(format!("{sent:?}, {depth:?}")),
+        }
+    })
+    .await;
 }
 
 shared::job_queue_suite!(rabbit());

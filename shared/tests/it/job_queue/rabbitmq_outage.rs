@@ -12,7 +12,7 @@ use shared::testing::job_queue::{
 };
 use shared::wire::Wakeup;
 
-use super::rabbitmq::{Rabbit, rabbit, until_up};
+use super::rabbitmq::{Rabbit, rabbit, until_away, until_up};
 
 /// A queue whose connections go through a proxy.
 async fn behind_a_proxy(rabbit: &Rabbit) -> (FaultProxy, Arc<RabbitQueue>) {
@@ -31,6 +31,7 @@ async fn sends_go_on_after_an_outage_and_the_connections_rise() {
 
     proxy.shut();
     until_up(&queue, false).await;
+    until_away(&queue).await;
     let refused = within("the refusal", queue.send(QUEUE, wakeups(2_000))).await;
     assert!(matches!(refused, Err(QueueError::Away)), "{refused:?}");
     let depth = within("the refusal", queue.depth(QUEUE)).await;
@@ -92,7 +93,7 @@ async fn a_connection_cut_in_the_middle_of_sends_leaves_no_send_waiting() {
     until_busy(&queue).await;
     proxy.shut();
     let confirmed = within("the sends to end", sending).await.unwrap();
-    until_up(&queue, false).await;
+    until_away(&queue).await;
     proxy.heal();
     until_up(&queue, true).await;
     // What was confirmed is there; what was not may be.

@@ -8,7 +8,7 @@ use shared::testing::job_queue::{
     QUEUE, assert_quiet, delivered, send_all, take, tasks, until_depth, wakeups, within,
 };
 
-use super::rabbitmq::{Rabbit, until, until_up};
+use super::rabbitmq::{Rabbit, until, until_away, until_up};
 use crate::own_brokers::{alone_with_rabbitmq, blocking};
 
 /// Below which nothing can work: the server is in alarm at once.
@@ -28,6 +28,7 @@ async fn a_server_that_was_killed_has_kept_what_it_confirmed() {
 
     blocking(|| alone.brokers.kill(Broker::RabbitMq));
     until_up(&queue, false).await;
+    until_away(&queue).await;
     let refused = within("the refusal", queue.send(QUEUE, wakeups(1))).await;
     assert!(matches!(refused, Err(QueueError::Away)), "{refused:?}");
     // A verdict about a connection that is gone.

@@ -55,10 +55,13 @@ impl Rabbit {
 
     /// Runs `with` on a plain channel.
     pub(super) fn raw<T>(&self, with: impl FnOnce(&Channel) -> T) -> T {
-        let mut connection =
-            Connection::insecure_open(self.brokers.rabbitmq_url()).expect("RabbitMQ answers");
-        let channel = connection.open_channel(None).expect("RabbitMQ answers");
-        with(&channel)
+        self.try_raw(with).expect("RabbitMQ answers")
+    }
+
+    fn try_raw<T>(&self, with: impl FnOnce(&Channel) -> T) -> amiquip::Result<T> {
+        let mut connection = Connection::insecure_open(self.brokers.rabbitmq_url())?;
+        let channel = connection.open_channel(None)?;
+        Ok(with(&channel))
     }
 }
 
@@ -75,21 +78,17 @@ impl Drop for Rabbit {
     fn drop(&mut self) {
         let topology = self.topology();
         // A test that fails may leave the server away; to panic about it would hide why the test failed.
-        let Ok(mut connection) = Connection::insecure_open(self.brokers.rabbitmq_url()) else {
-            return;
-        };
-        let Ok(channel) = connection.open_channel(None) else {
-            return;
-        };
-        // Deleting what is not there is no fault.
-        for queue in [
-            topology.queue(QUEUE),
-            topology.queue(shared::testing::job_queue::OTHER),
-            topology.dead(),
-        ] {
-            let _ = channel.queue_delete(queue, amiquip::QueueDeleteOptions::default());
-        }
-        let _ = channel.exchange_delete(topology.dead(), false);
+        let _ = self.try_raw(|channel| {
+            // Deleting what is not there is no fault.
+            for queue in [
+                topology.queue(QUEUE),
+                topology.queue(shared::testing::job_queue::OTHER),
+                topology.dead(),
+            ] {
+                let _ = channel.queue_delete(queue, amiquip::QueueDeleteOptions::default());
+            }
+            let _ = channel.exchange_delete(topology.dead(), false);
+        });
     }
 }
 
@@ -109,8 +108,10 @@ pub(super) async fn until(queue: &RabbitQueue, what: &str, wanted: impl Fn(&Comp
     within(what, seen).await;
 }
 
-/// Waits until sends and questions are refused: each connection notices for itself that its server is away.
+/// Waits until the health says so and sends and questions are refused: each connection notices for itself that its
+/// server is away.
 pub(super) async fn until_away(queue: &RabbitQueue) {
+    until_up(queue, false).await;
     wait_until("refusals", PATIENCE, async || {
         let sent = within("the send's answer", queue.send(QUEUE, wakeups(1))).await;
         let depth = within("the depth's answer", queue.depth(QUEUE)).await;

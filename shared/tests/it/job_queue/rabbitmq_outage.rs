@@ -30,7 +30,6 @@ async fn sends_go_on_after_an_outage_and_the_connections_rise() {
     let before = *queue.connections().borrow();
 
     proxy.shut();
-    until_up(&queue, false).await;
     until_away(&queue).await;
     let refused = within("the refusal", queue.send(QUEUE, wakeups(2_000))).await;
     assert!(matches!(refused, Err(QueueError::Away)), "{refused:?}");

@@ -27,7 +27,6 @@ async fn a_server_that_was_killed_has_kept_what_it_confirmed() {
     let old = take(&mut *consumer, 5).await;
 
     blocking(|| alone.brokers.kill(Broker::RabbitMq));
-    until_up(&queue, false).await;
     until_away(&queue).await;
     let refused = within("the refusal", queue.send(QUEUE, wakeups(1))).await;
     assert!(matches!(refused, Err(QueueError::Away)), "{refused:?}");

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::file::File;
 use super::lanes::Lanes;
 use super::notes::Notes;
+use super::statements::Statements;
 use super::turnstile::Turnstile;
 use super::writer::{Write, WriteError};
 use crate::faults;
@@ -146,9 +147,10 @@ fn operations<N>(batch: &[Box<dyn Work<N>>]) -> impl Iterator<Item = &'static st
 /// SQLite counts as left behind are rows: who makes or drops tables writes a row first. Returns whether anything was noted.
 fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) -> rusqlite::Result<bool> {
     let mut notes = N::default();
+    let mut statements = Statements::default();
     for work in batch.iter_mut() {
         let before = (connection.total_changes(), notes.count());
-        let keep = work.run(connection, &mut notes);
+        let keep = work.run(connection, &mut statements, &mut notes);
         if connection.is_autocommit() {
             // A disk that is full, or broken, makes SQLite roll back by itself.
             return Err(rusqlite::Error::SqliteFailure(
@@ -161,7 +163,7 @@ fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) ->
             connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             notes = N::default();
             for work in batch.iter_mut() {
-                run_alone(connection, work.as_mut(), &mut notes)?;
+                run_alone(connection, work.as_mut(), &mut statements, &mut notes)?;
             }
             break;
         }
@@ -171,14 +173,15 @@ fn run_all<N: Notes>(connection: &Connection, batch: &mut [Box<dyn Work<N>>]) ->
 }
 
 /// Runs one caller's work in a savepoint of its own.
-pub(super) fn run_alone<N: Notes>(
-    connection: &Connection,
+pub(super) fn run_alone<'c, N: Notes>(
+    connection: &'c Connection,
     work: &mut dyn Work<N>,
+    statements: &mut Statements<'c>,
     notes: &mut N,
 ) -> rusqlite::Result<()> {
     let before = notes.clone();
     connection.prepare_cached("SAVEPOINT caller")?.execute([])?;
-    if !work.run(connection, notes) {
+    if !work.run(connection, statements, notes) {
         connection.prepare_cached("ROLLBACK TO caller")?.execute([])?;
         *notes = before;
     }
@@ -198,7 +201,8 @@ pub(super) trait Work<N>: Send {
     /// False when its caller has withdrawn it.
     fn begin(&self) -> bool;
     /// Runs the closure, maybe for the second time; false when what it wrote must be undone.
-    fn run(&mut self, connection: &Connection, notes: &mut N) -> bool;
+    fn run<'c>(&mut self, connection: &'c Connection, statements: &mut Statements<'c>, notes: &mut N)
+    -> bool;
     /// Tells the caller, once the commit's outcome is known.
     fn answer(self: Box<Self>, committed: &Result<(), WriteError>);
 }
@@ -251,7 +255,7 @@ impl<T, E, F> Request<T, E, F> {
 
 impl<T, E, F, N> Work<N> for Request<T, E, F>
 where
-    F: Fn(&Connection, &mut N) -> Result<T, E> + Send,
+    F: for<'c> Fn(&'c Connection, &mut Statements<'c>, &mut N) -> Result<T, E> + Send,
     T: Send,
     E: From<WriteError> + Send,
 {
@@ -263,8 +267,14 @@ where
         self.ticket.leave_waiting(BEGUN)
     }
 
-    fn run(&mut self, connection: &Connection, notes: &mut N) -> bool {
-        let Ok(result) = catch_unwind(AssertUnwindSafe(|| (self.write)(connection, notes))) else {
+    fn run<'c>(
+        &mut self,
+        connection: &'c Connection,
+        statements: &mut Statements<'c>,
+        notes: &mut N,
+    ) -> bool {
+        let written = catch_unwind(AssertUnwindSafe(|| (self.write)(connection, statements, notes)));
+        let Ok(result) = written else {
             tracing::error!(operation = self.how.operation, "a write panicked and was undone");
             self.result = None;
             return false;

@@ -1,6 +1,7 @@
 //! What waits for the writer thread: two bounded lanes, heartbeats first.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::batch::Work;
@@ -16,6 +17,8 @@ pub(super) struct Lanes<N> {
 struct Inside<N> {
     heartbeats: VecDeque<Box<dyn Work<N>>>,
     work: VecDeque<Box<dyn Work<N>>>,
+    /// Whether the writer waits: to wake nobody is a system call too, and it would be made for each job.
+    idle: bool,
     closed: bool,
 }
 
@@ -26,6 +29,7 @@ impl<N> Lanes<N> {
             inside: Mutex::new(Inside {
                 heartbeats: VecDeque::new(),
                 work: VecDeque::new(),
+                idle: false,
                 closed: false,
             }),
             arrived: Condvar::new(),
@@ -42,7 +46,11 @@ impl<N> Lanes<N> {
             Lane::Heartbeat => inside.heartbeats.push_back(work),
             Lane::Work => inside.work.push_back(work),
         }
-        self.arrived.notify_one();
+        let wake = mem::take(&mut inside.idle);
+        drop(inside);
+        if wake {
+            self.arrived.notify_one();
+        }
         true
     }
 
@@ -53,6 +61,7 @@ impl<N> Lanes<N> {
             if inside.closed {
                 return false;
             }
+            inside.idle = true;
             inside = self.arrived.wait(inside).unwrap_or_else(PoisonError::into_inner);
         }
         true

@@ -15,6 +15,7 @@ pub use self::locks::MemoryLocks;
 use super::batch::{self, Request, Ticket, Work};
 use super::notes::Notes;
 use super::reader::{ReadError, in_snapshot};
+use super::statements::Statements;
 use super::writer::{Schema, Write, WriteError};
 
 /// What a simulation does to one process at the edges of its transactions.
@@ -137,7 +138,7 @@ impl Inside {
     fn transact<N: Notes>(&mut self, work: &mut dyn Work<N>, fate: Fate) -> rusqlite::Result<()> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut notes = N::default();
-        batch::run_alone(&self.connection, work, &mut notes)?;
+        batch::run_alone(&self.connection, work, &mut Statements::default(), &mut notes)?;
         notes.write(&self.connection)?;
         let end = if fate == Fate::Fail { "ROLLBACK" } else { "COMMIT" };
         self.connection.prepare_cached(end)?.execute([])?;
@@ -171,7 +172,7 @@ impl MemoryFile {
     pub(super) async fn write<T, E, F, N>(&self, how: Write, write: F) -> Result<T, E>
     where
         N: Notes,
-        F: Fn(&Connection, &mut N) -> Result<T, E> + Send + 'static,
+        F: for<'c> Fn(&'c Connection, &mut Statements<'c>, &mut N) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {

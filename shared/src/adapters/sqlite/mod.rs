@@ -10,10 +10,12 @@ pub mod memory;
 mod notes;
 pub mod projection;
 mod reader;
+mod statements;
 mod turn_watch;
 mod turnstile;
 mod writer;
 
 pub use notes::Notes;
 pub use reader::{ReadError, Reader};
+pub use statements::Statements;
 pub use writer::{Lane, OpenError, Schema, Write, WriteError, Writer};

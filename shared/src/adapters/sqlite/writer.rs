@@ -21,6 +21,7 @@ use super::lanes::Lanes;
 #[cfg(feature = "testing")]
 use super::memory::MemoryFile;
 use super::notes::Notes;
+use super::statements::Statements;
 use super::turnstile::{self, Turnstile};
 
 /// A handle of the writer thread. Cheap to clone; the thread ends after the last handle is gone.
@@ -243,7 +244,7 @@ impl<N: Notes> Writer<N> {
     /// The closure's own, or a [`WriteError`].
     pub async fn write_noting<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
     where
-        F: Fn(&Connection, &mut N) -> Result<T, E> + Send + 'static,
+        F: for<'c> Fn(&'c Connection, &mut Statements<'c>, &mut N) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {
@@ -266,7 +267,7 @@ impl Writer {
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {
-        self.write_noting(how, move |connection, ()| write(connection))
+        self.write_noting(how, move |connection, _, ()| write(connection))
             .await
     }
 }
@@ -285,7 +286,7 @@ impl<N: Notes> Clone for Writer<N> {
 impl<N: Notes> Shared<N> {
     async fn write<T, E, F>(&self, how: Write, write: F) -> Result<T, E>
     where
-        F: Fn(&Connection, &mut N) -> Result<T, E> + Send + 'static,
+        F: for<'c> Fn(&'c Connection, &mut Statements<'c>, &mut N) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<WriteError> + Send + 'static,
     {

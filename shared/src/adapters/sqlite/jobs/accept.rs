@@ -206,6 +206,7 @@ pub(super) fn insert_waits(tx: &Tx<'_>, request: &JobRequest, seq: i64) -> Resul
                 "INSERT OR IGNORE INTO waits (awaited, waiter) VALUES (?1, ?2)",
                 params![awaited.seq, seq],
             )?;
+            tx.sums().wait();
         }
     }
     Ok(())

@@ -110,7 +110,10 @@ fn begin_attempt(tx: &Tx<'_>, job: &JobRow, task: &TaskRow, worker: &WorkerId) -
 fn claimed(tx: &Tx<'_>, task: &TaskRow, work: &WorkRow, lease: Lease) -> Result<Claimed, Fault> {
     let request: JobRequest = rows::json("jobs.request", &work.request)?;
     let first_chunk = match &request {
-        JobRequest::Submit(_) => staging::chunk(tx.connection, &work.input, task.no, 0, AT_HAND_BYTES)?,
+        JobRequest::Submit(_) => {
+            let mut read = tx.statement(staging::CHUNK)?;
+            staging::chunk(&mut read, &work.input, task.no, 0, AT_HAND_BYTES)?
+        }
         JobRequest::Report(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => None,
     };
     let parked = work.parked.as_deref();
@@ -158,7 +161,10 @@ pub(super) fn input(
         .query_row([task.job.as_bytes()], |row| row.get(0))
         .optional()?;
     match owner {
-        Some(owner) => staging::chunk(connection, &owner, task.task, index, i64::MAX),
+        Some(owner) => {
+            let mut read = connection.prepare_cached(staging::CHUNK)?;
+            staging::chunk(&mut read, &owner, task.task, index, i64::MAX)
+        }
         None => Ok(None),
     }
 }

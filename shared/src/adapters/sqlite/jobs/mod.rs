@@ -37,6 +37,7 @@ mod tests;
 mod transition;
 mod tx;
 
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -160,17 +161,20 @@ impl JobStore {
         let written = self
             .shared
             .writer
-            .write_noting(how, move |connection, sums| {
-                let tx = Tx::new(connection, sums, clock.as_ref(), &options);
-                let value = act(&tx)?;
-                Ok::<_, Fault>((value, tx.last_change()))
+            .write_noting(how, move |connection, statements, sums| {
+                let (at_hand, so_far) = (mem::take(statements), mem::take(sums));
+                let tx = Tx::new(connection, at_hand, so_far, clock.as_ref(), &options);
+                let value = act(&tx);
+                let change = tx.last_change();
+                (*statements, *sums) = tx.into_parts();
+                Ok::<_, Fault>((value?, change))
             })
             .await;
         self.shared.condition.note(&written, self.clock().wall());
         let (value, change) = written.map_err(|fault| fault.classify(how.operation))?;
         self.shared
             .committed
-            .send_if_modified(|last| std::mem::replace(last, change.max(*last)) < change);
+            .send_if_modified(|last| mem::replace(last, change.max(*last)) < change);
         Ok(value)
     }
 

@@ -53,24 +53,45 @@ pub(super) struct WorkRow {
     pub(super) parked: Option<String>,
 }
 
-const JOB: &str = "jobs.seq, jobs.kind, jobs.state, jobs.revision, jobs.started_ms, jobs.open_tasks, \
-     jobs.succeeded_tasks, jobs.failed_tasks, jobs.rejected";
-/// They stand behind those of the job.
-const TASK: &str = "tasks.no, tasks.queue, tasks.state, tasks.token, tasks.nonce, tasks.attempts, tasks.failures, \
-     tasks.deaths, tasks.alone";
-/// They stand behind those of the task.
-const WORK: &str = "jobs.request, jobs.root, jobs.created_ms, jobs.input, jobs.trace, tasks.events, \
-     tasks.published, tasks.parked";
+/// The columns of a [`JobRow`].
+macro_rules! job {
+    () => {
+        "jobs.seq, jobs.kind, jobs.state, jobs.revision, jobs.started_ms, jobs.open_tasks, \
+         jobs.succeeded_tasks, jobs.failed_tasks, jobs.rejected"
+    };
+}
+
+/// Those of a [`TaskRow`], which stand behind those of its job.
+macro_rules! task {
+    () => {
+        "tasks.no, tasks.queue, tasks.state, tasks.token, tasks.nonce, tasks.attempts, tasks.failures, \
+         tasks.deaths, tasks.alone"
+    };
+}
+
+/// Those of a [`WorkRow`], which stand behind those of the task.
+macro_rules! work {
+    () => {
+        "jobs.request, jobs.root, jobs.created_ms, jobs.input, jobs.trace, tasks.events, tasks.published, tasks.parked"
+    };
+}
+
+/// The second parameter is the task's number, the first names its job.
+macro_rules! from_joined {
+    () => {
+        " FROM jobs JOIN tasks ON tasks.job = jobs.seq AND tasks.no = ?2 WHERE "
+    };
+}
 
 pub(super) fn job_by_id(tx: &Tx<'_>, id: JobId) -> Result<Option<JobRow>, Fault> {
-    tx.statement(&format!("SELECT {JOB} FROM jobs WHERE id = ?1"))?
+    tx.statement(concat!("SELECT ", job!(), " FROM jobs WHERE id = ?1"))?
         .query_row([id.as_bytes()], |row| Ok(job_row(row)))
         .optional()?
         .transpose()
 }
 
 pub(super) fn job_by_seq(tx: &Tx<'_>, seq: i64) -> Result<JobRow, Fault> {
-    tx.statement(&format!("SELECT {JOB} FROM jobs WHERE seq = ?1"))?
+    tx.statement(concat!("SELECT ", job!(), " FROM jobs WHERE seq = ?1"))?
         .query_row([seq], |row| Ok(job_row(row)))?
 }
 
@@ -124,9 +145,12 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Fault
 
 /// A task with its job.
 pub(super) fn job_and_task(tx: &Tx<'_>, named: TaskRef) -> Result<Option<(JobRow, TaskRow)>, Fault> {
-    joined(tx, TASK, "id", params![named.job.as_bytes(), named.task], |row| {
-        Ok((job_row(row)?, task_row(row)?))
-    })
+    joined(
+        tx,
+        concat!("SELECT ", job!(), ", ", task!(), from_joined!(), "jobs.id = ?1"),
+        params![named.job.as_bytes(), named.task],
+        |row| Ok((job_row(row)?, task_row(row)?)),
+    )
 }
 
 /// A task with its job, and what an attempt at it needs.
@@ -134,30 +158,33 @@ pub(super) fn job_task_and_work(
     tx: &Tx<'_>,
     named: TaskRef,
 ) -> Result<Option<(JobRow, TaskRow, WorkRow)>, Fault> {
-    let columns = format!("{TASK}, {WORK}");
     joined(
         tx,
-        &columns,
-        "id",
+        concat!(
+            "SELECT ",
+            job!(),
+            ", ",
+            task!(),
+            ", ",
+            work!(),
+            from_joined!(),
+            "jobs.id = ?1"
+        ),
         params![named.job.as_bytes(), named.task],
         |row| Ok((job_row(row)?, task_row(row)?, work_row(row)?)),
     )
 }
 
-/// Reads columns of a task, behind those of its job, which is named by its column `by`.
 fn joined<T>(
     tx: &Tx<'_>,
-    columns: &str,
-    by: &str,
+    sql: &'static str,
     named: impl Params,
     read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
 ) -> Result<Option<T>, Fault> {
-    tx.statement(&format!(
-        "SELECT {JOB}, {columns} FROM jobs JOIN tasks ON tasks.job = jobs.seq AND tasks.no = ?2 WHERE jobs.{by} = ?1"
-    ))?
-    .query_row(named, |row| Ok(read(row)))
-    .optional()?
-    .transpose()
+    tx.statement(sql)?
+        .query_row(named, |row| Ok(read(row)))
+        .optional()?
+        .transpose()
 }
 
 pub(super) fn kind(name: &str) -> Result<JobKind, Fault> {
@@ -213,9 +240,12 @@ pub(super) fn readable_job_and_task(
     operation: &'static str,
     (job, no): (i64, u32),
 ) -> Result<Option<(JobRow, TaskRow)>, Fault> {
-    let read = joined(tx, TASK, "seq", params![job, no], |row| {
-        Ok((job_row(row)?, task_row(row)?))
-    });
+    let read = joined(
+        tx,
+        concat!("SELECT ", job!(), ", ", task!(), from_joined!(), "jobs.seq = ?1"),
+        params![job, no],
+        |row| Ok((job_row(row)?, task_row(row)?)),
+    );
     Ok(readable(operation, read)?.flatten())
 }
 

@@ -1,6 +1,6 @@
 //! Step 2, long bodies: chunks under an upload's lease, in many small transactions (P1).
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Statement, params};
 
 use super::JobStore;
 use super::fault::Fault;
@@ -87,19 +87,19 @@ pub(super) fn add_rejects(tx: &Tx<'_>, owner: &[u8; 16], rejects: &[RejectRecord
     Ok(())
 }
 
-/// Chunk number `index` of a task's input.
+/// Reads a [`chunk`].
+pub(super) const CHUNK: &str = "SELECT first_ordinal, events, body FROM chunks
+     WHERE owner = ?1 AND task = ?2 AND idx = ?3 AND length(body) <= ?4";
+
+/// Chunk number `index` of a task's input, read by [`CHUNK`].
 pub(super) fn chunk(
-    connection: &rusqlite::Connection,
+    statement: &mut Statement<'_>,
     owner: &[u8; 16],
     task: u32,
     index: u32,
     bytes_max: i64,
 ) -> Result<Option<InputChunk>, Fault> {
-    Ok(connection
-        .prepare_cached(
-            "SELECT first_ordinal, events, body FROM chunks
-             WHERE owner = ?1 AND task = ?2 AND idx = ?3 AND length(body) <= ?4",
-        )?
+    Ok(statement
         .query_row(params![owner, task, index, bytes_max], |row| {
             Ok(InputChunk {
                 task,
@@ -133,15 +133,24 @@ impl JobStore {
 
 fn sweep_next(tx: &Tx<'_>) -> Result<Option<UploadId>, Fault> {
     // A process may have died between marking an upload and dropping all that it had staged.
-    const HOLDS: &str = "(EXISTS (SELECT 1 FROM chunks WHERE owner = uploads.id)
-                          OR EXISTS (SELECT 1 FROM rejects WHERE owner = uploads.id))";
+    macro_rules! holds {
+        () => {
+            "(EXISTS (SELECT 1 FROM chunks WHERE owner = uploads.id)
+              OR EXISTS (SELECT 1 FROM rejects WHERE owner = uploads.id))"
+        };
+    }
     tx.run(
-        &format!("DELETE FROM uploads WHERE swept = 1 AND lease_until_boot_ms < ?1 AND NOT {HOLDS}"),
+        concat!(
+            "DELETE FROM uploads WHERE swept = 1 AND lease_until_boot_ms < ?1 AND NOT ",
+            holds!()
+        ),
         [tx.boot_ms - REMEMBERED_MS],
     )?;
     let lapsed: Option<[u8; 16]> = tx
-        .statement(&format!(
-            "SELECT id FROM uploads WHERE lease_until_boot_ms <= ?1 AND (swept = 0 OR {HOLDS}) LIMIT 1"
+        .statement(concat!(
+            "SELECT id FROM uploads WHERE lease_until_boot_ms <= ?1 AND (swept = 0 OR ",
+            holds!(),
+            ") LIMIT 1"
         ))?
         .query_row([tx.boot_ms], |row| row.get(0))
         .optional()?;

@@ -14,6 +14,8 @@ pub(super) struct Sums {
     last_change: Option<i64>,
     /// Jobs that have not ended, counted when the first caller asked.
     open_jobs: Option<i64>,
+    /// Whether anybody waits for the end of a job, looked up when the first job of the batch ended.
+    waits: Option<bool>,
     moved: Vec<(JobKind, JobState, i64)>,
     marks: Vec<RecordMark>,
 }
@@ -43,6 +45,23 @@ impl Sums {
         let open = written + self.moved.iter().map(|(_, _, jobs)| jobs).sum::<i64>();
         self.open_jobs = Some(open);
         Ok(open)
+    }
+
+    /// Whether anybody waits for the end of any job.
+    pub(super) fn anybody_waits(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+        if let Some(waits) = self.waits {
+            return Ok(waits);
+        }
+        let waits = connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM waits)")?
+            .query_row([], |row| row.get(0))?;
+        self.waits = Some(waits);
+        Ok(waits)
+    }
+
+    /// Somebody does from now on.
+    pub(super) fn wait(&mut self) {
+        self.waits = Some(true);
     }
 
     /// A job is in this state now, and has not ended.

@@ -115,7 +115,10 @@ fn end(tx: &Tx<'_>, job: &JobRow, woke: &mut Vec<QueueName>) -> Result<(), Fault
     if job.kind == JobKind::Report {
         tx.run("DELETE FROM waits WHERE waiter = ?1", [job.seq])?;
     }
-    // Hardly any job is waited for, and a look costs less than a deletion of nothing.
+    // Hardly any job is waited for: the batch looks once whether one is.
+    if !tx.sums().anybody_waits(tx.connection)? {
+        return Ok(());
+    }
     let waiters: Vec<i64> = tx
         .statement("SELECT waiter FROM waits WHERE awaited = ?1")?
         .query_map([job.seq], |row| row.get(0))?

@@ -1,12 +1,14 @@
 //! What a writing operation works with: the transaction, the sums of its batch, and the time at its turn.
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::ops::{Deref, DerefMut};
 
 use rusqlite::{CachedStatement, Connection, Params};
 
 use super::fault::Fault;
 use super::options::JobStoreOptions;
 use super::sums::Sums;
+use crate::adapters::sqlite::Statements;
 use crate::ports::Clock;
 use crate::time::Timestamp;
 
@@ -19,14 +21,16 @@ pub(super) struct Tx<'a> {
     pub(super) retention_ms: i64,
     pub(super) tombstones_ms: i64,
     pub(super) backlog_limit: u64,
-    sums: RefCell<&'a mut Sums>,
+    statements: RefCell<Statements<'a>>,
+    sums: RefCell<Sums>,
     change: Cell<i64>,
 }
 
 impl<'a> Tx<'a> {
     pub(super) fn new(
         connection: &'a Connection,
-        sums: &'a mut Sums,
+        statements: Statements<'a>,
+        sums: Sums,
         clock: &dyn Clock,
         options: &JobStoreOptions,
     ) -> Self {
@@ -38,17 +42,24 @@ impl<'a> Tx<'a> {
             retention_ms: options.retention_ms(),
             tombstones_ms: options.tombstones_ms(),
             backlog_limit: options.backlog_limit,
+            statements: RefCell::new(statements),
             sums: RefCell::new(sums),
             change: Cell::new(0),
         }
     }
 
-    pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'a>, Fault> {
-        Ok(self.connection.prepare_cached(sql)?)
+    /// The statement, which the batch keeps at hand.
+    pub(super) fn statement(&self, sql: &'static str) -> Result<Held<'_, 'a>, Fault> {
+        let taken = self.statements.borrow_mut().take(self.connection, sql)?;
+        Ok(Held {
+            statements: &self.statements,
+            sql,
+            taken: Some(taken),
+        })
     }
 
-    /// Runs a cached statement; returns how many rows it changed.
-    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Fault> {
+    /// Runs a statement; returns how many rows it changed.
+    pub(super) fn run(&self, sql: &'static str, params: impl Params) -> Result<usize, Fault> {
         Ok(self.statement(sql)?.execute(params)?)
     }
 
@@ -60,12 +71,46 @@ impl<'a> Tx<'a> {
     }
 
     /// What the batch adds up.
-    pub(super) fn sums(&self) -> RefMut<'_, &'a mut Sums> {
+    pub(super) fn sums(&self) -> RefMut<'_, Sums> {
         self.sums.borrow_mut()
     }
 
     /// The last change's number, 0 when nothing visible has changed.
     pub(super) fn last_change(&self) -> i64 {
         self.change.get()
+    }
+
+    /// What the next caller of the batch goes on with.
+    pub(super) fn into_parts(self) -> (Statements<'a>, Sums) {
+        (self.statements.into_inner(), self.sums.into_inner())
+    }
+}
+
+/// A statement in use; it goes back to the batch's when it is dropped.
+pub(super) struct Held<'t, 'a> {
+    statements: &'t RefCell<Statements<'a>>,
+    sql: &'static str,
+    taken: Option<CachedStatement<'a>>,
+}
+
+impl<'a> Deref for Held<'_, 'a> {
+    type Target = CachedStatement<'a>;
+
+    fn deref(&self) -> &CachedStatement<'a> {
+        self.taken.as_ref().expect("only its drop takes it")
+    }
+}
+
+impl DerefMut for Held<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.taken.as_mut().expect("only its drop takes it")
+    }
+}
+
+impl Drop for Held<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(taken) = self.taken.take() {
+            self.statements.borrow_mut().put(self.sql, taken);
+        }
     }
 }

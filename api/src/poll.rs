@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::job::{Backoff, JobId};
-use shared::ports::{ChangeFeed, JobChange, JobLookup, JobReader, StoreError};
+use shared::ports::{ChangeFeed, JobChange, JobLookup, JobReader, News, StoreError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -130,14 +130,17 @@ async fn follow_on(
     // What changed between their look at their jobs and the skip is seen by nobody else.
     waiters.wake_all();
     loop {
-        let changes = tokio::select! {
-            changes = feed.next() => changes?,
+        let news = tokio::select! {
+            news = feed.next() => news?,
             () = waiters.gone_for(LINGER) => return Ok(()),
         };
         if std::mem::take(failures) > 0 {
             tracing::info!("the feed of changes goes on");
         }
-        waiters.wake(&changes);
+        match news {
+            News::Changes(changes) => waiters.wake(&changes),
+            News::Missed => waiters.wake_all(),
+        }
     }
 }
 
@@ -270,18 +273,21 @@ mod tests {
 
     use super::*;
 
-    /// Counts what is asked of it, and never tells anything.
+    /// Counts what is asked of it, and never tells a change.
     #[derive(Clone, Default)]
     struct Silent {
         skips: watch::Sender<u32>,
         reads: watch::Sender<u32>,
+        /// Until this it waits before it tells once that it has missed some.
+        missed: Arc<Notify>,
     }
 
     #[async_trait]
     impl ChangeFeed for Silent {
-        async fn next(&mut self) -> Result<Vec<JobChange>, StoreError> {
+        async fn next(&mut self) -> Result<News, StoreError> {
             self.reads.send_modify(|reads| *reads += 1);
-            std::future::pending().await
+            self.missed.notified().await;
+            Ok(News::Missed)
         }
 
         async fn skip(&mut self) -> Result<(), StoreError> {
@@ -329,6 +335,22 @@ mod tests {
         let _waiting = waiters.register(JobId::generate());
         let again = skips.wait_for(|skips| *skips == 2);
         tokio::time::timeout(LINGER, again).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_waits_looks_again_when_changes_were_missed() {
+        let (feed, waiters) = (Silent::default(), Arc::new(Waiters::default()));
+        let (mut reads, missed) = (feed.reads.subscribe(), Arc::clone(&feed.missed));
+        let shutdown = CancellationToken::new();
+        tokio::spawn(follow(Box::new(feed), Arc::clone(&waiters), shutdown.clone()));
+        let waiting = waiters.register(JobId::generate());
+        reads.wait_for(|reads| *reads == 1).await.unwrap();
+        let again = waiting.signal.ended.notified();
+        tokio::pin!(again);
+        again.as_mut().enable();
+        missed.notify_one();
+        again.await;
+        shutdown.cancel();
     }
 
     #[test]

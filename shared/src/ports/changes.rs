@@ -2,23 +2,32 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{NewJob, StoreError};
 use crate::job::JobId;
 
 /// A feed of changes in commit order. A process has one, never one per waiting client.
 #[async_trait]
 pub trait ChangeFeed: Send {
-    /// Waits until something has changed, and returns what did. A job that changed twice may appear once. Cancel-safe.
+    /// Waits until something has changed, and returns what did. A job that changed twice may appear once, and one that is gone may still appear. Cancel-safe.
     ///
     /// # Errors
     /// Any fault of the store; the next call goes on where this one stood.
-    async fn next(&mut self) -> Result<Vec<JobChange>, StoreError>;
+    async fn next(&mut self) -> Result<News, StoreError>;
 
     /// Passes over what has changed so far: nobody waited for it.
     ///
     /// # Errors
     /// Any fault of the store.
     async fn skip(&mut self) -> Result<(), StoreError>;
+}
+
+/// What a feed has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// What has changed since it was asked last.
+    Changes(Vec<JobChange>),
+    /// It was asked so late that the store has forgotten some changes: any job may have moved on.
+    Missed,
 }
 
 /// One job moved on.
@@ -30,4 +39,16 @@ pub struct JobChange {
     pub revision: u64,
     /// Whether it has ended.
     pub ended: bool,
+}
+
+impl JobChange {
+    /// The first: the job has become visible.
+    #[must_use]
+    pub const fn made(job: JobId) -> Self {
+        Self {
+            job,
+            revision: NewJob::FIRST_REVISION,
+            ended: false,
+        }
+    }
 }

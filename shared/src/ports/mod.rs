@@ -32,7 +32,7 @@ pub use accept_store::{
 pub use attempt_store::{
     AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, Outcome, ParkCondition, Parked, Published,
 };
-pub use changes::{ChangeFeed, JobChange};
+pub use changes::{ChangeFeed, JobChange, News};
 pub use clock::Clock;
 pub use dead_queue::{DeadList, DeadMessage, DeadQueue, Redriven};
 pub use dispatch_store::{DispatchStore, DueTask, DueTasks, Whose};

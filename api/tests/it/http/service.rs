@@ -26,7 +26,7 @@ use shared::job::{
 use shared::mail::AllowedRecipients;
 use shared::ports::{
     AcceptStore, Accepted, CancelOutcome, ChangeFeed, ComponentHealth, DeleteOutcome, Health, InputChunk,
-    JobChange, JobControl, JobLookup, JobPage, JobReader, KeptKey, NewJob, NewRetry, RejectRecord,
+    JobChange, JobControl, JobLookup, JobPage, JobReader, KeptKey, NewJob, NewRetry, News, RejectRecord,
     RetryOutcome, StoreError, StoredReject, UploadId,
 };
 use shared::time::Timestamp;
@@ -348,9 +348,9 @@ struct Feed(mpsc::UnboundedReceiver<Vec<JobChange>>);
 
 #[async_trait]
 impl ChangeFeed for Feed {
-    async fn next(&mut self) -> Result<Vec<JobChange>, StoreError> {
+    async fn next(&mut self) -> Result<News, StoreError> {
         match self.0.recv().await {
-            Some(changes) => Ok(changes),
+            Some(changes) => Ok(News::Changes(changes)),
             None => std::future::pending().await,
         }
     }

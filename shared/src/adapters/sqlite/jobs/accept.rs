@@ -11,7 +11,9 @@ use super::tx::Tx;
 use super::{JobStore, keys, read, staging};
 use crate::adapters::sqlite::Write;
 use crate::job::{IdempotencyKey, JobRequest, JobState, Labels};
-use crate::ports::{AcceptStore, Accepted, InputChunk, KeptKey, NewJob, RejectRecord, StoreError, UploadId};
+use crate::ports::{
+    AcceptStore, Accepted, InputChunk, JobChange, KeptKey, NewJob, RejectRecord, StoreError, UploadId,
+};
 use crate::time::Timestamp;
 
 /// How long an accept waits for its turn before it is refused (P9).
@@ -117,15 +119,14 @@ pub(super) fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
 fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<Option<i64>, Fault> {
     let open_tasks = u32::try_from(job.tasks.len()).unwrap_or(u32::MAX);
     let inserted = tx.run(
-        "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
+        "INSERT INTO jobs (id, kind, state, revision, open_tasks, received, rejected, created_ms,
                            root, input, trace, request, labels)
-         VALUES (?1, ?2, ?3, ?13, ?4, ?5, ?6, ?7, ?8, ?1, ?9, ?10, ?11, ?12)
+         VALUES (?1, ?2, ?3, ?12, ?4, ?5, ?6, ?7, ?1, ?8, ?9, ?10, ?11)
          ON CONFLICT (id) DO NOTHING",
         params![
             job.id.as_bytes(),
             job.request.kind().as_str(),
             JobState::Queued.as_str(),
-            tx.next_change()?,
             open_tasks,
             int(job.received),
             int(job.rejected),
@@ -137,7 +138,12 @@ fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<Option<i64>
             int(NewJob::FIRST_REVISION),
         ],
     )?;
-    Ok((inserted > 0).then(|| tx.connection.last_insert_rowid()))
+    if inserted == 0 {
+        return Ok(None);
+    }
+    let seq = tx.connection.last_insert_rowid();
+    tx.tell(JobChange::made(job.id))?;
+    Ok(Some(seq))
 }
 
 fn insert_tasks(tx: &Tx<'_>, job: &NewJob, seq: i64) -> Result<(), Fault> {

@@ -7,7 +7,7 @@ use super::rows::{self, JobRow};
 use super::tx::Tx;
 use super::{accept, keys, read};
 use crate::job::{JobId, JobRequest, JobState, ReportRequest};
-use crate::ports::{JobLookup, NewRetry, RetryOutcome};
+use crate::ports::{JobChange, JobLookup, NewRetry, RetryOutcome};
 
 /// Makes the new job.
 pub(super) fn retry(tx: &Tx<'_>, retry: &NewRetry) -> Result<RetryOutcome, Fault> {
@@ -47,24 +47,24 @@ fn make(tx: &Tx<'_>, ended: &JobRow, retry: &NewRetry) -> Result<(), Fault> {
         JobRequest::Report(_) => ReportRequest::COUNT_TASK,
         JobRequest::Submit(_) | JobRequest::Cancel(_) | JobRequest::Retry(_) => u32::MAX,
     };
-    let (state, change) = (JobState::Queued, tx.next_change()?);
+    let state = JobState::Queued;
     tx.run(
-        "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
+        "INSERT INTO jobs (id, kind, state, revision, open_tasks, received, rejected, created_ms,
                            root, retry_of, input, trace, request, labels)
-         SELECT ?2, kind, ?3, 1, ?4, (SELECT count(*) FROM tasks WHERE job = ?1 AND no <= ?7), received, rejected, ?5,
-                root, id, input, ?6, request, labels
+         SELECT ?2, kind, ?3, 1, (SELECT count(*) FROM tasks WHERE job = ?1 AND no <= ?6), received, rejected, ?4,
+                root, id, input, ?5, request, labels
          FROM jobs WHERE seq = ?1",
         params![
             ended.seq,
             retry.id.as_bytes(),
             state.as_str(),
-            change,
             retry.created_at.as_millis(),
             retry.trace.to_string(),
             last_task,
         ],
     )?;
     let seq = tx.connection.last_insert_rowid();
+    tx.tell(JobChange::made(retry.id))?;
     let deadline = accept::Deadline::of(tx, &request, retry.created_at);
     tx.run(
         "INSERT INTO tasks (job, no, queue, state, standing, at_boot_ms, events, deadline_ms, deadline_boot_ms)

@@ -1,6 +1,7 @@
 //! Between rows of the job store and types of the domain.
 
 use rusqlite::{OptionalExtension, Params, Row, params};
+use uuid::Uuid;
 
 use super::fault::Fault;
 use super::tx::Tx;
@@ -11,6 +12,7 @@ use crate::wire::TraceContext;
 #[derive(Clone, Debug)]
 pub(super) struct JobRow {
     pub(super) seq: i64,
+    pub(super) id: JobId,
     pub(super) kind: JobKind,
     pub(super) state: JobState,
     pub(super) revision: i64,
@@ -56,7 +58,7 @@ pub(super) struct WorkRow {
 /// The columns of a [`JobRow`].
 macro_rules! job {
     () => {
-        "jobs.seq, jobs.kind, jobs.state, jobs.revision, jobs.started_ms, jobs.open_tasks, \
+        "jobs.seq, jobs.id, jobs.kind, jobs.state, jobs.revision, jobs.started_ms, jobs.open_tasks, \
          jobs.succeeded_tasks, jobs.failed_tasks, jobs.rejected"
     };
 }
@@ -98,14 +100,15 @@ pub(super) fn job_by_seq(tx: &Tx<'_>, seq: i64) -> Result<JobRow, Fault> {
 fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
     Ok(JobRow {
         seq: row.get(0)?,
-        kind: kind(text(row, 1)?)?,
-        state: job_state(text(row, 2)?)?,
-        revision: row.get(3)?,
-        started_ms: row.get(4)?,
-        open_tasks: row.get(5)?,
-        succeeded: row.get(6)?,
-        failed: row.get(7)?,
-        rejects: row.get::<_, i64>(8)? > 0,
+        id: JobId(Uuid::from_bytes(row.get(1)?)),
+        kind: kind(text(row, 2)?)?,
+        state: job_state(text(row, 3)?)?,
+        revision: row.get(4)?,
+        started_ms: row.get(5)?,
+        open_tasks: row.get(6)?,
+        succeeded: row.get(7)?,
+        failed: row.get(8)?,
+        rejects: row.get::<_, i64>(9)? > 0,
         publishes: true,
         error: None,
     })
@@ -113,28 +116,28 @@ fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
 
 fn task_row(row: &Row<'_>) -> Result<TaskRow, Fault> {
     Ok(TaskRow {
-        no: row.get(9)?,
-        queue: queue(text(row, 10)?)?,
-        state: task_state(text(row, 11)?)?,
-        token: row.get(12)?,
-        nonce: row.get(13)?,
-        attempts: row.get(14)?,
-        failures: row.get(15)?,
-        deaths: row.get(16)?,
-        alone: row.get(17)?,
+        no: row.get(10)?,
+        queue: queue(text(row, 11)?)?,
+        state: task_state(text(row, 12)?)?,
+        token: row.get(13)?,
+        nonce: row.get(14)?,
+        attempts: row.get(15)?,
+        failures: row.get(16)?,
+        deaths: row.get(17)?,
+        alone: row.get(18)?,
     })
 }
 
 fn work_row(row: &Row<'_>) -> Result<WorkRow, Fault> {
     Ok(WorkRow {
-        request: text(row, 18)?.to_owned(),
-        root: row.get(19)?,
-        created_ms: row.get(20)?,
-        input: row.get(21)?,
-        trace: trace(text(row, 22)?),
-        events: count(row.get(23)?),
-        published: count(row.get(24)?),
-        parked: row.get(25)?,
+        request: text(row, 19)?.to_owned(),
+        root: row.get(20)?,
+        created_ms: row.get(21)?,
+        input: row.get(22)?,
+        trace: trace(text(row, 23)?),
+        events: count(row.get(24)?),
+        published: count(row.get(25)?),
+        parked: row.get(26)?,
     })
 }
 

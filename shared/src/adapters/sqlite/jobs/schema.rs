@@ -9,6 +9,7 @@ pub(super) const SCHEMA: Schema = Schema {
         include_str!("schema.sql"),
         include_str!("migration_2.sql"),
         include_str!("migration_3.sql"),
+        include_str!("migration_4.sql"),
     ],
     cache_kib: Schema::CACHE_KIB,
 };
@@ -38,7 +39,7 @@ mod tests {
              ORDER BY lease_until_boot_ms",
             "SELECT job FROM tasks
              WHERE state = 'queued' AND deadline_boot_ms IS NOT NULL AND deadline_boot_ms <= 1",
-            "SELECT id FROM jobs WHERE change_seq > 1 ORDER BY change_seq",
+            "SELECT jobs FROM changes WHERE last > 1 ORDER BY last",
             "SELECT seq FROM jobs WHERE expires_ms IS NOT NULL AND expires_ms <= 1 ORDER BY expires_ms",
             "SELECT 1 FROM jobs WHERE input = x'00' AND retry_of IS NOT NULL",
             "SELECT id FROM tombstones WHERE until_ms <= 1",

@@ -3,15 +3,17 @@
 
 use rusqlite::{Connection, params};
 
+use super::changes;
 use crate::adapters::sqlite::Notes;
 use crate::job::{JobKind, JobState};
-use crate::ports::RecordMark;
+use crate::ports::{JobChange, RecordMark};
 
 /// The sums of one batch.
 #[derive(Clone, Default)]
 pub(super) struct Sums {
     noted: u64,
     last_change: Option<i64>,
+    changes: Vec<JobChange>,
     /// Jobs that have not ended, counted when the first caller asked.
     open_jobs: Option<i64>,
     /// Whether anybody waits for the end of a job, looked up when the first job of the batch ended.
@@ -21,8 +23,8 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// The number of the next visible change.
-    pub(super) fn next_change(&mut self, connection: &Connection) -> rusqlite::Result<i64> {
+    /// A visible change of a job; returns its number.
+    pub(super) fn change(&mut self, connection: &Connection, change: JobChange) -> rusqlite::Result<i64> {
         let last = match self.last_change {
             Some(last) => last,
             None => connection
@@ -30,6 +32,7 @@ impl Sums {
                 .query_row([], |row| row.get(0))?,
         };
         self.noted += 1;
+        self.changes.push(change);
         self.last_change = Some(last + 1);
         Ok(last + 1)
     }
@@ -118,6 +121,7 @@ impl Notes for Sums {
             connection
                 .prepare_cached("UPDATE meta SET change_seq = ?1 WHERE one = 1")?
                 .execute([last])?;
+            changes::keep(connection, last, &self.changes)?;
         }
         for (kind, state, jobs) in self.moved.iter().filter(|(_, _, jobs)| *jobs != 0) {
             connection

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::rows::{self, JobRow};
 use super::tx::Tx;
 use crate::job::{JobError, JobKind, JobTransition, QueueName, TaskState, TaskTally};
+use crate::ports::JobChange;
 use crate::time::Timestamp;
 
 /// The states in which tasks of one job ended.
@@ -27,17 +28,17 @@ impl Ended {
     }
 }
 
-/// Writes what the job has become, and gives the change its number and its revision. A later attempt delivers the
+/// Writes what the job has become under its next revision, and tells of it. A later attempt delivers the
 /// same events again, so the count of what is published never falls.
 pub(super) fn touch(tx: &Tx<'_>, job: &JobRow) -> Result<(), Fault> {
     let ended = job.state.is_terminal().then_some(tx.wall);
     let written = tx.run(
         "UPDATE jobs SET state = ?3, started_ms = ?4, open_tasks = ?5, succeeded_tasks = ?6, failed_tasks = ?7,
                 error_detail = iif(error_code IS NULL, ?9, error_detail), error_code = ifnull(error_code, ?8),
-                published = iif(?13, max(published, (SELECT ifnull(sum(published), 0) FROM tasks WHERE job = ?1)),
+                published = iif(?12, max(published, (SELECT ifnull(sum(published), 0) FROM tasks WHERE job = ?1)),
                                 published),
                 ended_ms = ifnull(ended_ms, ?10), expires_ms = ifnull(expires_ms, ?11),
-                revision = revision + 1, change_seq = ?12
+                revision = revision + 1
          WHERE seq = ?1 AND revision = ?2",
         params![
             job.seq,
@@ -51,14 +52,17 @@ pub(super) fn touch(tx: &Tx<'_>, job: &JobRow) -> Result<(), Fault> {
             job.error.as_ref().map(|error| error.detail.as_str()),
             ended.map(Timestamp::as_millis),
             ended.map(|ended| ended.plus_millis(tx.retention_ms).as_millis()),
-            tx.next_change()?,
             job.publishes,
         ],
     )?;
     if written == 0 {
         return Err(Fault::corrupt("jobs.revision", job.seq));
     }
-    Ok(())
+    tx.tell(JobChange {
+        job: job.id,
+        revision: rows::count(job.revision + 1),
+        ended: job.state.is_terminal(),
+    })
 }
 
 /// Moves the job where the transition leads; `false` when it is not allowed. The caller touches it.

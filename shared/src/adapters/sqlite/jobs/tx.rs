@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::options::JobStoreOptions;
 use super::sums::Sums;
 use crate::adapters::sqlite::Statements;
-use crate::ports::Clock;
+use crate::ports::{Clock, JobChange};
 use crate::time::Timestamp;
 
 /// One caller's part of a batch. The clocks are read once it has its turn, so a long wait shortens no lease.
@@ -63,11 +63,11 @@ impl<'a> Tx<'a> {
         Ok(self.statement(sql)?.execute(params)?)
     }
 
-    /// The number of the next visible change.
-    pub(super) fn next_change(&self) -> Result<i64, Fault> {
-        let number = self.sums().next_change(self.connection)?;
+    /// Tells everybody of a visible change.
+    pub(super) fn tell(&self, change: JobChange) -> Result<(), Fault> {
+        let number = self.sums().change(self.connection, change)?;
         self.change.set(number);
-        Ok(number)
+        Ok(())
     }
 
     /// What the batch adds up.

@@ -3,12 +3,25 @@
 use std::time::Duration;
 
 use super::bench::{Bench, submit, task};
+use crate::adapters::sqlite::jobs::JobChanges;
+use crate::adapters::sqlite::jobs::changes::keep;
+use crate::adapters::sqlite::jobs::schema::SCHEMA;
 use crate::adapters::sqlite::turn_watch::TurnWatch;
-use crate::job::JobKind;
-use crate::ports::{AcceptStore, AttemptStore, ChangeFeed, DispatchStore, Heartbeat, JobControl, Whose};
+use crate::job::{JobId, JobKind};
+use crate::ports::{
+    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, Heartbeat, JobChange, JobControl, News, Whose,
+};
 
 const LONG: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(100);
+
+/// What the feed tells, which misses nothing.
+pub(super) async fn told(feed: &mut JobChanges) -> Vec<JobChange> {
+    match feed.next().await.unwrap() {
+        News::Changes(changes) => changes,
+        News::Missed => panic!("something was forgotten"),
+    }
+}
 
 #[tokio::test]
 async fn another_process_sees_a_change() {
@@ -18,7 +31,7 @@ async fn another_process_sees_a_change() {
     let new = submit(1);
     let id = new.id;
     one.accept(new).await.unwrap();
-    let changes = feed.next().await.unwrap();
+    let changes = told(&mut feed).await;
     assert_eq!(
         (changes[0].job, changes[0].revision, changes[0].ended),
         (id, 1, false)
@@ -48,7 +61,7 @@ async fn other_processes_are_told_of_what_changes_a_job_and_of_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_changes_of_a_job_that_is_gone_are_looked_for_once() {
+async fn the_end_of_a_job_is_told_though_the_job_is_gone() {
     let bench = Bench::new();
     let store = bench.open("boot");
     let mut feed = store.changes();
@@ -57,6 +70,40 @@ async fn the_changes_of_a_job_that_is_gone_are_looked_for_once() {
     store.accept(new).await.unwrap();
     store.cancel(id).await.unwrap();
     store.delete(id).await.unwrap();
+    let last = *told(&mut feed).await.last().unwrap();
+    assert_eq!((last.job, last.ended), (id, true));
     assert!(tokio::time::timeout(SHORT, feed.next()).await.is_err());
-    assert_eq!(feed.seen, 2, "an accept and an end were told");
+}
+
+#[tokio::test]
+async fn a_feed_that_comes_too_late_is_told_so_and_goes_on() {
+    let bench = Bench::new();
+    let store = bench.open("boot");
+    let mut feed = store.changes();
+    for _ in 0..3 {
+        store.accept(submit(1)).await.unwrap();
+    }
+    let file = rusqlite::Connection::open(bench.path()).unwrap();
+    file.execute("DELETE FROM changes WHERE last = 1", []).unwrap();
+    assert_eq!(feed.next().await.unwrap(), News::Missed);
+    let new = submit(1);
+    let id = new.id;
+    store.accept(new).await.unwrap();
+    assert_eq!(told(&mut feed).await, [JobChange::made(id)]);
+}
+
+#[test]
+fn changes_of_long_ago_are_forgotten() {
+    let file = rusqlite::Connection::open_in_memory().unwrap();
+    for migration in SCHEMA.migrations {
+        file.execute_batch(migration).unwrap();
+    }
+    let batch = vec![JobChange::made(JobId::generate()); 1_000];
+    for last in (1_000..=300_000).step_by(1_000) {
+        keep(&file, last, &batch).unwrap();
+    }
+    let oldest: i64 = file
+        .query_row("SELECT min(last) FROM changes", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(oldest, 201_000);
 }

@@ -8,9 +8,9 @@ mod unreadable;
 use self::bench::{Bench, chunk, done, found, made, report, submit, task};
 use crate::job::{Failure, JobError, JobFilter, JobId, JobKind, JobState, Report, TaskState};
 use crate::ports::{
-    AcceptStore, AttemptStore, CancelOutcome, ChangeFeed, DispatchStore, Heartbeat, HeartbeatOutcome,
-    JobControl, JobReader, NewJob, Outcome, ParkCondition, Parked, PartitionEnd, Published, RejectRecord,
-    RescueStore, StoreError, UploadId, Whose,
+    AcceptStore, AttemptStore, CancelOutcome, DispatchStore, Heartbeat, HeartbeatOutcome, JobControl,
+    JobReader, NewJob, Outcome, ParkCondition, Parked, PartitionEnd, Published, RejectRecord, RescueStore,
+    StoreError, UploadId, Whose,
 };
 use crate::time::Timestamp;
 
@@ -59,8 +59,7 @@ async fn a_submit_lives_from_accept_to_success() {
     assert_eq!(view.attempts.len(), 1);
     assert!(view.expires_at > view.ended_at);
     assert!(store.open_jobs().await.unwrap().is_empty());
-    let changes = feed.next().await.unwrap();
-    assert!(changes.last().unwrap().ended);
+    assert!(changes::told(&mut feed).await.last().unwrap().ended);
     let states = vec![JobState::Succeeded, JobState::Failed];
     let filter = JobFilter {
         states,

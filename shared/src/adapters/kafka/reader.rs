@@ -1,6 +1,6 @@
 //! Step 6: a thread reads the partitions in batches, and the projector takes them from a bounded channel.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -186,33 +186,47 @@ impl Reading {
     /// What has come, after waiting a while for the first of it.
     fn next_batch(&mut self) -> Vec<Seen> {
         let mut batch = Vec::new();
+        let mut at_their_end = BTreeSet::new();
         let mut patience = LOOK_EVERY;
         while batch.len() < BATCH_MAX {
-            let seen = match self.consumer.poll(patience) {
+            match self.consumer.poll(patience) {
                 None => break,
                 Some(Ok(found)) => {
                     let entry = message::entry(&found);
                     self.positions.insert(entry.partition, entry.offset + 1);
-                    Some(Seen::Record(entry))
+                    batch.push(Seen::Record(entry));
                 }
-                Some(Err(KafkaError::PartitionEOF(partition))) => self.moved(partition),
-                Some(Err(error)) => self.classify(error),
-            };
-            if let Some(seen) = seen {
-                batch.push(seen);
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    at_their_end.insert(partition);
+                }
+                Some(Err(error)) => batch.extend(self.classify(error)),
+            }
+            if !(batch.is_empty() && at_their_end.is_empty()) {
                 patience = Duration::ZERO;
             }
+        }
+        if !at_their_end.is_empty() {
+            self.pass_ends(&at_their_end, &mut batch);
         }
         batch
     }
 
-    /// At the end of a partition: its position, where it has passed what was not a message (P18).
-    fn moved(&mut self, partition: i32) -> Option<Seen> {
-        let position = match self.consumer.position() {
-            Ok(position) => position,
-            Err(error) => return Some(Seen::Fault(fault::away("read", error))),
-        };
-        let Offset::Offset(next_offset) = position.find_partition(&self.topic, partition)?.offset() else {
+    /// The positions of partitions at their end, where they have passed what was not a message (P18). Asked for once,
+    /// since librdkafka's own thread answers.
+    fn pass_ends(&mut self, partitions: &BTreeSet<i32>, batch: &mut Vec<Seen>) {
+        match self.consumer.position() {
+            Ok(positions) => {
+                let moved = partitions
+                    .iter()
+                    .filter_map(|&partition| self.moved(partition, &positions));
+                batch.extend(moved);
+            }
+            Err(error) => batch.push(Seen::Fault(fault::away("read", error))),
+        }
+    }
+
+    fn moved(&mut self, partition: i32, positions: &TopicPartitionList) -> Option<Seen> {
+        let Offset::Offset(next_offset) = positions.find_partition(&self.topic, partition)?.offset() else {
             return None;
         };
         let known = self.positions.insert(partition, next_offset)?;

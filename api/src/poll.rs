@@ -139,7 +139,10 @@ async fn follow_on(
         }
         match news {
             News::Changes(changes) => waiters.wake(&changes),
-            News::Missed => waiters.wake_all(),
+            News::Missed => {
+                tracing::warn!("changes were missed; every waiting client looks at its job");
+                waiters.wake_all();
+            }
         }
     }
 }
@@ -309,7 +312,7 @@ mod tests {
         tokio::pin!(again);
         again.as_mut().enable();
         skips.wait_for(|skips| *skips == 1).await.unwrap();
-        again.await;
+        tokio::time::timeout(LINGER, again).await.unwrap();
         reads.wait_for(|reads| *reads == 1).await.unwrap();
         shutdown.cancel();
     }
@@ -349,7 +352,7 @@ mod tests {
         tokio::pin!(again);
         again.as_mut().enable();
         missed.notify_one();
-        again.await;
+        tokio::time::timeout(LINGER, again).await.unwrap();
         shutdown.cancel();
     }
 

@@ -8,7 +8,8 @@ use crate::job::JobId;
 /// A feed of changes in commit order. A process has one, never one per waiting client.
 #[async_trait]
 pub trait ChangeFeed: Send {
-    /// Waits until something has changed, and returns what did. A job that changed twice may appear once, and one that is gone may still appear. Cancel-safe.
+    /// Waits until something has changed, and returns what did. A job that is gone may appear, too.
+    /// Cancel-safe.
     ///
     /// # Errors
     /// Any fault of the store; the next call goes on where this one stood.

@@ -5,8 +5,8 @@ use rusqlite::Connection;
 
 /// The notes of one batch; each batch begins with none.
 pub trait Notes: Default + Clone + Send + 'static {
-    /// How many there were. It rises with each, so that a caller who failed is seen to have left some; a batch without
-    /// any has no news for other processes.
+    /// How many there were. It rises with each, so that a caller who failed is seen to have left some, and falls where a
+    /// caller who panicked took them along; a batch without any has no news for other processes.
     fn count(&self) -> u64;
 
     /// Writes them, in the batch's transaction.

@@ -14,7 +14,8 @@ impl<'c> Statements<'c> {
         connection: &'c Connection,
         sql: &'static str,
     ) -> rusqlite::Result<CachedStatement<'c>> {
-        // Texts are constants of the program: the same place is the same text.
+        // Texts are constants of the program: the same place is the same text. Of one text at two places, rusqlite's
+        // cache keeps one statement, and each batch prepares the other.
         match self.0.iter().position(|(text, _)| std::ptr::eq(*text, sql)) {
             Some(place) => Ok(self.0.swap_remove(place).1),
             None => connection.prepare_cached(sql),

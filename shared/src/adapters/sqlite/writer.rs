@@ -237,8 +237,8 @@ impl<N: Notes> Writer<N> {
 
     /// Runs `write` in the next batch and answers after its commit. An `Err` of the closure undoes what it has
     /// written and noted, and nothing of others: then all closures of the batch may run once more, so
-    /// they touch nothing but the file and the notes. Dropping the future does not
-    /// undo a write that has begun.
+    /// they touch nothing but the file and the notes. Statements that the batch uses again may be kept with it.
+    /// Dropping the future does not undo a write that has begun.
     ///
     /// # Errors
     /// The closure's own, or a [`WriteError`].

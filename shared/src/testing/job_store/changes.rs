@@ -47,7 +47,7 @@ pub async fn a_feed_passes_over_what_nobody_waited_for(store: impl Fixture) {
     assert_eq!(next(&mut *feed).await, [(one, 2, true)]);
 }
 
-/// Who looks late sees where every job stands, in the order of their last changes.
+/// Who looks late sees where every job stands, in the order of the changes.
 pub async fn a_feed_that_looks_late_misses_no_job(store: impl Fixture) {
     let mut feed = store.feed();
     let one = accept(&store, submit(&store, 1)).await.id;

@@ -119,9 +119,9 @@ pub(super) fn accept(tx: &Tx<'_>, job: &NewJob) -> Result<Accepted, Fault> {
 fn insert_job(tx: &Tx<'_>, job: &NewJob, input: &[u8; 16]) -> Result<Option<i64>, Fault> {
     let open_tasks = u32::try_from(job.tasks.len()).unwrap_or(u32::MAX);
     let inserted = tx.run(
-        "INSERT INTO jobs (id, kind, state, revision, open_tasks, received, rejected, created_ms,
+        "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
                            root, input, trace, request, labels)
-         VALUES (?1, ?2, ?3, ?12, ?4, ?5, ?6, ?7, ?1, ?8, ?9, ?10, ?11)
+         VALUES (?1, ?2, ?3, ?12, 0, ?4, ?5, ?6, ?7, ?1, ?8, ?9, ?10, ?11)
          ON CONFLICT (id) DO NOTHING",
         params![
             job.id.as_bytes(),
@@ -212,7 +212,7 @@ pub(super) fn insert_waits(tx: &Tx<'_>, request: &JobRequest, seq: i64) -> Resul
                 "INSERT OR IGNORE INTO waits (awaited, waiter) VALUES (?1, ?2)",
                 params![awaited.seq, seq],
             )?;
-            tx.sums().wait();
+            tx.sums().note_waiter();
         }
     }
     Ok(())

@@ -30,7 +30,7 @@ const CHANGE_BYTES: usize = 16 + 8 + 1;
 pub struct JobChanges {
     reader: Reader,
     committed: watch::Receiver<i64>,
-    pub(super) seen: i64,
+    seen: i64,
     /// Whether the last read left something.
     behind: bool,
     /// `None` where no other process writes.
@@ -69,7 +69,7 @@ impl JobChanges {
         tokio::select! {
             biased;
             () = committed_beyond(seen, &mut self.committed) => {}
-            () = news(&mut self.others) => {}
+            () = others_moved(&mut self.others) => {}
             () = tokio::time::sleep(read_every) => {}
         }
     }
@@ -112,7 +112,7 @@ async fn committed_beyond(seen: i64, committed: &mut watch::Receiver<i64>) {
     }
 }
 
-async fn news(others: &mut Option<TurnWatch>) {
+async fn others_moved(others: &mut Option<TurnWatch>) {
     match others {
         Some(others) => others.news().await,
         None => std::future::pending().await,
@@ -126,16 +126,16 @@ fn last(connection: &Connection) -> Result<i64, Fault> {
 }
 
 /// What stands in the store behind a change.
-struct Found {
-    changes: Vec<JobChange>,
+pub(super) struct Found {
+    pub(super) changes: Vec<JobChange>,
     /// The number of the last of them.
     last: i64,
     /// Whether some are not kept any more.
-    missed: bool,
-    more: bool,
+    pub(super) missed: bool,
+    pub(super) more: bool,
 }
 
-fn since(connection: &Connection, seen: i64) -> Result<Found, Fault> {
+pub(super) fn since(connection: &Connection, seen: i64) -> Result<Found, Fault> {
     let mut found = Found {
         changes: Vec::new(),
         last: seen,

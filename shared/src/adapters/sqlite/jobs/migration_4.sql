@@ -1,7 +1,7 @@
--- What the jobs of one batch have become, written once with it. A number of the last change with each job cost an
--- index two entries at every step of every job.
+-- What the jobs of one batch have become, written once with it. The number of the last change with each job cost an
+-- index two entries at every step of every job. jobs.change_seq is 0 from now on, and stays for a process of an earlier
+-- version that is still running: it goes on accepting.
 DROP INDEX jobs_by_change;
-ALTER TABLE jobs DROP COLUMN change_seq;
 CREATE TABLE changes (
     -- The number of the batch's last change. Numbers are dense, and meta holds the highest.
     last INTEGER PRIMARY KEY,

@@ -162,6 +162,7 @@ impl JobStore {
             .shared
             .writer
             .write_noting(how, move |connection, statements, sums| {
+                // A panic loses both: the batch sees that it has noted less, and all of it is run again.
                 let (at_hand, so_far) = (mem::take(statements), mem::take(sums));
                 let tx = Tx::new(connection, at_hand, so_far, clock.as_ref(), &options);
                 let value = act(&tx);

@@ -7,7 +7,7 @@ use super::rows::{self, JobRow};
 use super::tx::Tx;
 use super::{accept, keys, read};
 use crate::job::{JobId, JobRequest, JobState, ReportRequest};
-use crate::ports::{JobChange, JobLookup, NewRetry, RetryOutcome};
+use crate::ports::{JobChange, JobLookup, NewJob, NewRetry, RetryOutcome};
 
 /// Makes the new job.
 pub(super) fn retry(tx: &Tx<'_>, retry: &NewRetry) -> Result<RetryOutcome, Fault> {
@@ -49,9 +49,9 @@ fn make(tx: &Tx<'_>, ended: &JobRow, retry: &NewRetry) -> Result<(), Fault> {
     };
     let state = JobState::Queued;
     tx.run(
-        "INSERT INTO jobs (id, kind, state, revision, open_tasks, received, rejected, created_ms,
+        "INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms,
                            root, retry_of, input, trace, request, labels)
-         SELECT ?2, kind, ?3, 1, (SELECT count(*) FROM tasks WHERE job = ?1 AND no <= ?6), received, rejected, ?4,
+         SELECT ?2, kind, ?3, ?7, 0, (SELECT count(*) FROM tasks WHERE job = ?1 AND no <= ?6), received, rejected, ?4,
                 root, id, input, ?5, request, labels
          FROM jobs WHERE seq = ?1",
         params![
@@ -61,6 +61,7 @@ fn make(tx: &Tx<'_>, ended: &JobRow, retry: &NewRetry) -> Result<(), Fault> {
             retry.created_at.as_millis(),
             retry.trace.to_string(),
             last_task,
+            rows::int(NewJob::FIRST_REVISION),
         ],
     )?;
     let seq = tx.connection.last_insert_rowid();

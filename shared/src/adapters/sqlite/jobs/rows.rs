@@ -100,7 +100,7 @@ pub(super) fn job_by_seq(tx: &Tx<'_>, seq: i64) -> Result<JobRow, Fault> {
 fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
     Ok(JobRow {
         seq: row.get(0)?,
-        id: JobId(Uuid::from_bytes(row.get(1)?)),
+        id: id(row, 1)?,
         kind: kind(text(row, 2)?)?,
         state: job_state(text(row, 3)?)?,
         revision: row.get(4)?,
@@ -112,6 +112,13 @@ fn job_row(row: &Row<'_>) -> Result<JobRow, Fault> {
         publishes: true,
         error: None,
     })
+}
+
+fn id(row: &Row<'_>, column: usize) -> Result<JobId, Fault> {
+    let bytes = row.get_ref(column)?.as_blob().ok();
+    let id = bytes.and_then(|bytes| Uuid::from_slice(bytes).ok());
+    id.map(JobId)
+        .ok_or_else(|| Fault::corrupt("jobs.id", "its bytes"))
 }
 
 fn task_row(row: &Row<'_>) -> Result<TaskRow, Fault> {

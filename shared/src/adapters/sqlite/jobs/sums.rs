@@ -1,5 +1,5 @@
-//! What the callers of one batch add up, written once before its commit: the number of the last visible change, the
-//! counts of jobs that have not ended, and the highest record of each partition (P17).
+//! What the callers of one batch add up, written once before its commit: the visible changes and the number of the last,
+//! the counts of jobs that have not ended, and the highest record of each partition (P17).
 
 use rusqlite::{Connection, params};
 
@@ -63,7 +63,7 @@ impl Sums {
     }
 
     /// Somebody does from now on.
-    pub(super) fn wait(&mut self) {
+    pub(super) fn note_waiter(&mut self) {
         self.waits = Some(true);
     }
 

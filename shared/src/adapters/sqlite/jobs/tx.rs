@@ -1,4 +1,5 @@
-//! What a writing operation works with: the transaction, the sums of its batch, and the time at its turn.
+//! What a writing operation works with: the transaction, the statements and the sums of its batch, and the time at its
+//! turn.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::ops::{Deref, DerefMut};
@@ -23,7 +24,7 @@ pub(super) struct Tx<'a> {
     pub(super) backlog_limit: u64,
     statements: RefCell<Statements<'a>>,
     sums: RefCell<Sums>,
-    change: Cell<i64>,
+    last_change: Cell<i64>,
 }
 
 impl<'a> Tx<'a> {
@@ -44,7 +45,7 @@ impl<'a> Tx<'a> {
             backlog_limit: options.backlog_limit,
             statements: RefCell::new(statements),
             sums: RefCell::new(sums),
-            change: Cell::new(0),
+            last_change: Cell::new(0),
         }
     }
 
@@ -66,7 +67,7 @@ impl<'a> Tx<'a> {
     /// Tells everybody of a visible change.
     pub(super) fn tell(&self, change: JobChange) -> Result<(), Fault> {
         let number = self.sums().change(self.connection, change)?;
-        self.change.set(number);
+        self.last_change.set(number);
         Ok(())
     }
 
@@ -77,7 +78,7 @@ impl<'a> Tx<'a> {
 
     /// The last change's number, 0 when nothing visible has changed.
     pub(super) fn last_change(&self) -> i64 {
-        self.change.get()
+        self.last_change.get()
     }
 
     /// What the next caller of the batch goes on with.

@@ -1,15 +1,18 @@
 //! A store on a file of its own with a clock that is moved by hand, and jobs to put into it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use crate::adapters::sqlite::jobs::{JobStore, JobStoreOptions};
+use crate::adapters::sqlite::Write;
+use crate::adapters::sqlite::jobs::{JobStore, JobStoreOptions, Tx};
 use crate::job::{
     JobId, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
 };
-use crate::ports::{Accepted, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask, Outcome, Published};
+use crate::ports::{
+    Accepted, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask, Outcome, Published, StoreError,
+};
 use crate::time::Timestamp;
 use crate::wire::TraceContext;
 
@@ -144,4 +147,44 @@ pub(super) fn done(events: u64) -> Outcome {
         events,
         ..Published::default()
     })
+}
+
+/// A writer that is busy, so that what comes meanwhile shares a batch.
+pub(super) struct Held {
+    turn: Arc<Barrier>,
+    write: tokio::task::JoinHandle<Result<(), StoreError>>,
+}
+
+impl Held {
+    pub(super) async fn hold(store: &JobStore) -> Self {
+        let turn = Arc::new(Barrier::new(2));
+        let (store, theirs) = (store.clone(), Arc::clone(&turn));
+        let write = tokio::spawn(async move {
+            let hold = move |_: &Tx<'_>| {
+                theirs.wait();
+                theirs.wait();
+                Ok(())
+            };
+            store.write(Write::relaxed("wake"), hold).await
+        });
+        turn.wait();
+        Self { turn, write }
+    }
+
+    pub(super) async fn release(self) {
+        self.turn.wait();
+        self.write.await.unwrap().unwrap();
+    }
+}
+
+/// Until so many writes wait for the writer.
+pub(super) async fn waiting(store: &JobStore, writes: usize) {
+    let until = async {
+        while store.shared.writer.waiting() < writes {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), until)
+        .await
+        .expect("the writes arrive");
 }

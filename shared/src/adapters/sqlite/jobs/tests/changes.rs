@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::bench::{Bench, submit, task};
 use crate::adapters::sqlite::jobs::JobChanges;
-use crate::adapters::sqlite::jobs::changes::keep;
+use crate::adapters::sqlite::jobs::changes::{keep, since};
 use crate::adapters::sqlite::jobs::schema::SCHEMA;
 use crate::adapters::sqlite::turn_watch::TurnWatch;
 use crate::job::{JobId, JobKind};
 use crate::ports::{
-    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, Heartbeat, JobChange, JobControl, News, Whose,
+    AcceptStore, AttemptStore, ChangeFeed, DispatchStore, Heartbeat, JobChange, JobControl, JobLookup,
+    JobReader, News, Whose,
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -106,4 +107,56 @@ fn changes_of_long_ago_are_forgotten() {
         .query_row("SELECT min(last) FROM changes", [], |row| row.get(0))
         .unwrap();
     assert_eq!(oldest, 201_000);
+}
+
+#[test]
+fn a_feed_reads_on_where_it_stopped_and_a_batch_whole_when_it_knows_a_part() {
+    let file = rusqlite::Connection::open_in_memory().unwrap();
+    for migration in SCHEMA.migrations {
+        file.execute_batch(migration).unwrap();
+    }
+    let job = JobChange::made(JobId::generate());
+    keep(&file, 10_000, &vec![job; 10_000]).unwrap();
+    keep(&file, 10_003, &[job; 3]).unwrap();
+    for (seen, changes, more) in [
+        (0, 10_000, true),
+        (9_999, 10_000, true),
+        (10_000, 3, false),
+        (10_001, 3, false),
+    ] {
+        let found = since(&file, seen).unwrap();
+        assert_eq!(
+            (found.changes.len(), found.more, found.missed),
+            (changes, more, false),
+            "{seen}"
+        );
+    }
+}
+
+/// P24: the jobs of an earlier version are there, and changes go on after its last.
+#[tokio::test]
+async fn p24_a_store_of_an_earlier_version_goes_on() {
+    let bench = Bench::new();
+    let file = rusqlite::Connection::open(bench.path()).unwrap();
+    for migration in &SCHEMA.migrations[..3] {
+        file.execute_batch(migration).unwrap();
+    }
+    file.execute_batch(
+        "PRAGMA user_version = 3;
+         UPDATE meta SET change_seq = 7;
+         INSERT INTO jobs (id, kind, state, revision, change_seq, open_tasks, received, rejected, created_ms, root, input,
+                           trace, request)
+         VALUES (x'00112233445566778899aabbccddeeff', 'submit', 'queued', 1, 7, 1, 1, 0, 1, x'00112233445566778899aabbccddeeff',
+                 x'00112233445566778899aabbccddeeff', '', '{\"kind\":\"submit\",\"origin\":\"events\"}')",
+    )
+    .unwrap();
+    drop(file);
+    let store = bench.open("boot");
+    let mut feed = store.changes();
+    let old = JobId("00112233-4455-6677-8899-aabbccddeeff".parse().unwrap());
+    assert!(matches!(store.job(old, 0).await.unwrap(), JobLookup::Found(_)));
+    let new = submit(1);
+    let id = new.id;
+    store.accept(new).await.unwrap();
+    assert_eq!(told(&mut feed).await, [JobChange::made(id)]);
 }

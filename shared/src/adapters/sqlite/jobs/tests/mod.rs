@@ -3,6 +3,7 @@
 mod bench;
 mod changes;
 mod rescue;
+mod together;
 mod unreadable;
 
 use self::bench::{Bench, chunk, done, found, made, report, submit, task};

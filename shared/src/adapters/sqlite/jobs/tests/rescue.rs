@@ -1,12 +1,9 @@
 //! P13: a death that a batch saw, and could not write at once, is still a death.
 
 use std::fs::{self, File};
-use std::sync::{Arc, Barrier};
-use std::time::Duration;
 
-use super::bench::{Bench, submit, task};
+use super::bench::{Bench, Held, submit, task, waiting};
 use crate::adapters::sqlite::Write;
-use crate::adapters::sqlite::jobs::JobStore;
 use crate::adapters::sqlite::jobs::fault::Fault;
 use crate::ports::{AcceptStore, AttemptStore, RescueStore, StoreError};
 
@@ -54,44 +51,4 @@ fn leave_a_trace(bench: &Bench) {
 fn spoil(tx: &super::super::Tx<'_>) -> Result<(), Fault> {
     tx.run("UPDATE meta SET epoch = epoch", [])?;
     Err(Fault::Busy("a neighbour that fails".to_owned()))
-}
-
-/// A writer that is busy, so that what comes meanwhile shares a batch.
-struct Held {
-    turn: Arc<Barrier>,
-    write: tokio::task::JoinHandle<Result<(), StoreError>>,
-}
-
-impl Held {
-    async fn hold(store: &JobStore) -> Self {
-        let turn = Arc::new(Barrier::new(2));
-        let (store, theirs) = (store.clone(), Arc::clone(&turn));
-        let write = tokio::spawn(async move {
-            let hold = move |_: &super::super::Tx<'_>| {
-                theirs.wait();
-                theirs.wait();
-                Ok(())
-            };
-            store.write(Write::relaxed("wake"), hold).await
-        });
-        turn.wait();
-        Self { turn, write }
-    }
-
-    async fn release(self) {
-        self.turn.wait();
-        self.write.await.unwrap().unwrap();
-    }
-}
-
-/// Until so many writes wait for the writer.
-async fn waiting(store: &JobStore, writes: usize) {
-    let until = async {
-        while store.shared.writer.waiting() < writes {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), until)
-        .await
-        .expect("the writes arrive");
 }

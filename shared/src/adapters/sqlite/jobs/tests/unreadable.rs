@@ -19,16 +19,17 @@ fn spoil(bench: &Bench, sql: &str, id: JobId) {
 async fn a_lapsed_task_that_cannot_be_read_does_not_keep_the_others_leased() {
     let bench = Bench::new();
     let store = bench.open("boot");
-    let jobs = [submit(1), submit(1)];
-    let ids = [jobs[0].id, jobs[1].id];
+    let jobs = [submit(1), submit(1), submit(1)];
+    let ids = [jobs[0].id, jobs[1].id, jobs[2].id];
     for job in jobs {
         store.accept(job).await.unwrap();
     }
     store
-        .claim(vec![task(ids[0], 0), task(ids[1], 0)], &bench.worker)
+        .claim(ids.map(|id| task(id, 0)).to_vec(), &bench.worker)
         .await
         .unwrap();
     spoil(&bench, "UPDATE jobs SET kind = 'census' WHERE id = ?1", ids[0]);
+    spoil(&bench, "UPDATE jobs SET id = x'00' WHERE id = ?1", ids[2]);
     bench.clock.pass(20_000);
     assert_eq!(store.rescue_lapsed(10).await.unwrap().tasks, 1);
     let due = store.due(JobKind::Submit.queue(), 10, Whose::Ours).await.unwrap();

@@ -93,12 +93,17 @@ async fn a_feed_that_comes_too_late_is_told_so_and_goes_on() {
     assert_eq!(told(&mut feed).await, [JobChange::made(id)]);
 }
 
-#[test]
-fn changes_of_long_ago_are_forgotten() {
+fn empty_file() -> rusqlite::Connection {
     let file = rusqlite::Connection::open_in_memory().unwrap();
     for migration in SCHEMA.migrations {
         file.execute_batch(migration).unwrap();
     }
+    file
+}
+
+#[test]
+fn changes_of_long_ago_are_forgotten() {
+    let file = empty_file();
     let batch = vec![JobChange::made(JobId::generate()); 1_000];
     for last in (1_000..=300_000).step_by(1_000) {
         keep(&file, last, &batch).unwrap();
@@ -111,10 +116,7 @@ fn changes_of_long_ago_are_forgotten() {
 
 #[test]
 fn a_feed_reads_on_where_it_stopped_and_a_batch_whole_when_it_knows_a_part() {
-    let file = rusqlite::Connection::open_in_memory().unwrap();
-    for migration in SCHEMA.migrations {
-        file.execute_batch(migration).unwrap();
-    }
+    let file = empty_file();
     let job = JobChange::made(JobId::generate());
     keep(&file, 10_000, &vec![job; 10_000]).unwrap();
     keep(&file, 10_003, &[job; 3]).unwrap();

@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Serves the bare handler instead of measuring: the limit of the accept, in a process of its own.
     #[arg(long, hide = true)]
     pub(crate) serve_bare: bool,
+    /// Has the bare handler write to this new file, and flush, before it answers.
+    #[arg(long, hide = true, requires = "serve_bare")]
+    pub(crate) flushing: Option<PathBuf>,
 }
 
 impl Arguments {

@@ -38,7 +38,7 @@ use crate::results::Results;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.serve_bare {
-        return limits::bare_handler::serve();
+        return limits::bare_handler::serve(arguments.flushing.as_deref());
     }
     let plan = Plan::new(&arguments);
     let mut results = Results::new(&plan, &arguments.log);

@@ -1,11 +1,11 @@
-//! Step 7: the outcome moves the job to its next state, fenced by the lease.
+//! Step 7: outcomes move their jobs to the next state, each fenced by its lease.
 
 use std::sync::Arc;
 
 use shared::dispatch::DispatchHandle;
 use shared::faults::{self, Step};
-use shared::job::{Backoff, Lease};
-use shared::ports::{AttemptStore, Finished, Outcome, ParkCondition, Parked, StoreError};
+use shared::job::Backoff;
+use shared::ports::{AttemptEnd, AttemptStore, Finished, Outcome, ParkCondition, Parked, StoreError};
 
 use crate::heart::{Pulse, Signal};
 use crate::ports::CrewPorts;
@@ -27,45 +27,43 @@ impl Completer {
         }
     }
 
-    /// Writes the outcome; tries again while the store is at fault and the lease is held.
-    pub(crate) async fn complete(&self, pulse: &Pulse, lease: Lease, outcome: Outcome) {
-        let parked_for_log = match &outcome {
-            Outcome::Park(Parked {
-                condition: ParkCondition::BoundReached,
-                bound: Some(bound),
-            }) => Some(bound.clone()),
-            _ => None,
-        };
-        let Some(finished) = self.write(pulse, lease, outcome).await else {
+    /// Writes outcomes together; tries again while the store is at fault and a lease is held.
+    pub(crate) async fn complete(&self, outcomes: Vec<(&Pulse, Outcome)>) {
+        let (pulses, ends): (Vec<_>, Vec<_>) = outcomes
+            .into_iter()
+            .map(|(pulse, outcome)| {
+                let lease = pulse.lease();
+                (pulse, AttemptEnd { lease, outcome })
+            })
+            .unzip();
+        let ends: Arc<[AttemptEnd]> = Arc::from(ends);
+        let Some(finished) = self.write(&pulses, &ends).await else {
             return;
         };
-        match (finished.task, finished.job) {
-            (Some(task), Some(job)) => {
-                tracing::debug!(task.state = task.as_str(), job.state = %job, "the outcome was written");
-            }
-            (None, _) | (_, None) => {
-                tracing::info!("the lease was lost before the outcome; nothing was written");
-            }
-        }
-        for queue in finished.woke {
-            self.dispatch.nudge(queue);
-        }
-        if let (Some(bound), Some(_)) = (parked_for_log, finished.task) {
-            faults::reach(Step::ParkBeforeLook);
-            // P22: the projector may have passed the bound between the look and the park.
-            self.waker.wake_if_reached(lease.task, &bound).await;
+        for (end, finished) in ends.iter().zip(finished) {
+            self.follow(end, finished).await;
         }
     }
 
-    /// `None` when the lease was lost first.
-    async fn write(&self, pulse: &Pulse, lease: Lease, outcome: Outcome) -> Option<Finished> {
+    /// `None` when no lease was held to the end, or each outcome was completed by itself.
+    async fn write(&self, pulses: &[&Pulse], ends: &Arc<[AttemptEnd]>) -> Option<Vec<Finished>> {
         let mut failures = 0;
-        while pulse.signal() != Signal::Lost {
-            match self.store.finish(lease, outcome.clone()).await {
+        // The store leaves out whose lease is lost; with the last one there is nothing to write any more.
+        while pulses.iter().any(|pulse| pulse.signal() != Signal::Lost) {
+            match self.store.finish(Arc::clone(ends)).await {
                 Ok(finished) => return Some(finished),
+                // One that cannot be written must not keep the others from it.
+                Err(StoreError::Corrupt { .. }) if ends.len() > 1 => {
+                    for (pulse, end) in pulses.iter().zip(ends.iter()) {
+                        let alone = vec![(*pulse, end.outcome.clone())];
+                        Box::pin(self.complete(alone)).await;
+                    }
+                    return None;
+                }
                 Err(error @ StoreError::Corrupt { .. }) => {
                     // Trying again cannot help; the lease lapses, and the rescuer sees the task.
                     tracing::error!(
+                        task = ends.first().map(|end| tracing::field::display(end.lease.task)),
                         error = &error as &dyn std::error::Error,
                         "an outcome cannot be written to what the store holds"
                     );
@@ -75,14 +73,45 @@ impl Completer {
                     failures += 1;
                     tracing::warn!(
                         failures,
+                        outcomes = ends.len(),
                         error = &error as &dyn std::error::Error,
-                        "an outcome could not be written and is tried again"
+                        "outcomes could not be written and are tried again"
                     );
                     tokio::time::sleep(Backoff::RECONNECT.draw(failures)).await;
                 }
             }
         }
-        tracing::warn!(failures, "the lease was lost before the outcome could be written");
+        tracing::warn!(
+            failures,
+            outcomes = ends.len(),
+            "leases were lost before their outcomes could be written"
+        );
         None
+    }
+
+    /// Does what a written outcome asks of this process.
+    async fn follow(&self, end: &AttemptEnd, finished: Finished) {
+        let task = end.lease.task;
+        match (finished.task, finished.job) {
+            (Some(now), Some(job)) => {
+                tracing::debug!(%task, task.state = now.as_str(), job.state = %job, "the outcome was written");
+            }
+            (None, _) | (_, None) => {
+                tracing::info!(%task, "the lease was lost before the outcome; nothing was written");
+                return;
+            }
+        }
+        for queue in finished.woke {
+            self.dispatch.nudge(queue);
+        }
+        if let Outcome::Park(Parked {
+            condition: ParkCondition::BoundReached,
+            bound: Some(bound),
+        }) = &end.outcome
+        {
+            faults::reach(Step::ParkBeforeLook);
+            // P22: the projector may have passed the bound between the look and the park.
+            self.waker.wake_if_reached(task, bound).await;
+        }
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::execute::Executor;
 use crate::ports::{CrewPorts, CrewSettings};
+use crate::together;
 
 /// Takes wake-ups of one role, claims their tasks, and has them executed.
 pub(crate) struct Consumer {
@@ -50,12 +51,13 @@ impl Consumer {
             let Some(claimed) = self.claim(&mut *deliveries, batch, &shutdown).await else {
                 break;
             };
-            for claimed in claimed {
-                let permit = room.split(1).expect("no more is taken than there is room for");
+            for claimed in together::shares(claimed) {
+                let permits = room.split(claimed.len());
+                let permits = permits.expect("no more is taken than there is room for");
                 let executor = Arc::clone(&self.executor);
                 attempts.spawn(async move {
                     executor.execute(claimed).await;
-                    drop(permit);
+                    drop(permits);
                 });
             }
         }

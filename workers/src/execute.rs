@@ -1,22 +1,23 @@
-//! Step 5, around the handler: one attempt with its heartbeat, its signals and its outcome.
+//! Step 5, around the handler: attempts with their heartbeats, their signals and their outcomes.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use shared::job::{Failure, JobError};
 use shared::ports::{Claimed, Outcome, Published};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::attempt::Attempt;
 use crate::complete::Completer;
 use crate::handlers::Handlers;
-use crate::heart::{Heart, Pulse, Signal};
+use crate::heart::{Heart, Signal};
 use crate::log_gate::LogGate;
 use crate::ports::{CrewPorts, CrewSettings};
 use crate::solitude::Solitude;
+use crate::together::Share;
 
 /// Executes claimed attempts.
 pub(crate) struct Executor {
@@ -25,31 +26,6 @@ pub(crate) struct Executor {
     completer: Completer,
     solitude: Arc<Solitude>,
     shutdown: CancellationToken,
-}
-
-/// What a handler knows of its attempt.
-pub(crate) struct Attempt {
-    /// The task and its request.
-    pub(crate) claimed: Claimed,
-    /// Its lease.
-    pub(crate) pulse: Pulse,
-    room: OnceLock<OwnedSemaphorePermit>,
-}
-
-impl Attempt {
-    fn new(claimed: Claimed, pulse: Pulse) -> Self {
-        Self {
-            claimed,
-            pulse,
-            room: OnceLock::new(),
-        }
-    }
-
-    /// Gives the room back only when the outcome, which takes it up, was written.
-    pub(crate) fn keep(&self, room: OwnedSemaphorePermit) {
-        // A handler that has kept some already gives the second back at once.
-        let _ = self.room.set(room);
-    }
 }
 
 impl Executor {
@@ -70,32 +46,65 @@ impl Executor {
         }
     }
 
-    /// Runs the handler of the job's kind and writes its outcome.
-    pub(crate) async fn execute(&self, claimed: Claimed) {
-        let span = tracing::info_span!(
-            "attempt", job.id = %claimed.lease.task.job, task = claimed.lease.task.task, n = claimed.attempt,
-            trace.id = %claimed.trace.trace_id_hex()
-        );
-        self.run(claimed).instrument(span).await;
+    /// Runs the handlers of the jobs' kinds and writes their outcomes.
+    pub(crate) async fn execute(&self, share: Share) {
+        match share {
+            Share::Alone(claimed) => self.execute_alone(&self.begin(*claimed)).await,
+            Share::Together(claimed) => {
+                let attempts: Vec<_> = claimed.into_iter().map(|claimed| self.begin(claimed)).collect();
+                let span = tracing::info_span!("attempts", n = attempts.len());
+                let Some(outcomes) = self.outcomes(&attempts).instrument(span.clone()).await else {
+                    join_all(attempts.iter().map(|attempt| self.execute_alone(attempt))).await;
+                    return;
+                };
+                self.end(attempts.iter().zip(outcomes)).instrument(span).await;
+            }
+        }
     }
 
-    async fn run(&self, claimed: Claimed) {
-        let started = Instant::now();
-        let lease = claimed.lease;
-        let kind = claimed.request.kind();
-        let attempt = Attempt::new(claimed, self.heart.hold(lease));
-        let outcome = self.outcome(&attempt).await;
-        let name = outcome.as_ref().map_or("lost", outcome_name);
-        metrics::counter!("census_attempts_total", "kind" => kind.as_str(), "outcome" => name).increment(1);
-        tracing::debug!(
-            outcome = name,
-            duration_ms = started.elapsed().as_millis(),
-            "the attempt ended"
-        );
-        if let Some(outcome) = outcome {
-            // The pulse beats on until the outcome is written.
-            self.completer.complete(&attempt.pulse, lease, outcome).await;
+    fn begin(&self, claimed: Claimed) -> Attempt {
+        let pulse = self.heart.hold(claimed.lease);
+        Attempt::new(claimed, pulse)
+    }
+
+    async fn execute_alone(&self, attempt: &Attempt) {
+        let work = async {
+            let outcome = self.outcome(attempt).await;
+            self.end(std::iter::once((attempt, outcome))).await;
+        };
+        work.instrument(attempt.span()).await;
+    }
+
+    /// The pulses beat on until the outcomes are written; there is none where a lease was lost.
+    async fn end(&self, outcomes: impl Iterator<Item = (&Attempt, Option<Outcome>)>) {
+        let mut ended = Vec::new();
+        for (attempt, outcome) in outcomes {
+            let name = outcome.as_ref().map_or("lost", outcome_name);
+            let kind = attempt.claimed.request.kind();
+            metrics::counter!("census_attempts_total", "kind" => kind.as_str(), "outcome" => name)
+                .increment(1);
+            tracing::debug!(
+                task = %attempt.claimed.lease.task, outcome = name,
+                duration_ms = attempt.started.elapsed().as_millis(),
+                "the attempt ended"
+            );
+            ended.extend(outcome.map(|outcome| (&attempt.pulse, outcome)));
         }
+        if !ended.is_empty() {
+            self.completer.complete(ended).await;
+        }
+    }
+
+    /// The outcomes of attempts that work together; `None` when each has to work alone.
+    async fn outcomes(&self, attempts: &[Attempt]) -> Option<Vec<Option<Outcome>>> {
+        let _company = self.solitude.try_join()?;
+        let handled = AssertUnwindSafe(self.handlers.handle_together(attempts))
+            .catch_unwind()
+            .await;
+        handled.unwrap_or_else(|_| {
+            tracing::error!("a handler panicked; each of its tasks is worked on alone");
+            None
+        })
     }
 
     /// `None` when the lease was lost and nothing may be written.

@@ -121,6 +121,11 @@ impl Beat {
 }
 
 impl Pulse {
+    /// The lease that it extends.
+    pub(crate) fn lease(&self) -> Lease {
+        self.beat.lease
+    }
+
     /// What the attempt is to do now.
     pub(crate) fn signal(&self) -> Signal {
         *self.signal.borrow()

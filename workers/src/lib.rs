@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod app_error;
+mod attempt;
 pub mod commands;
 mod complete;
 mod consume;
@@ -21,4 +22,5 @@ mod rescue;
 mod schedule;
 mod service;
 mod solitude;
+mod together;
 mod wake;

@@ -59,6 +59,11 @@ impl LogGate {
         }
     }
 
+    /// Whether one passes without waiting.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.try_lock().is_ok_and(|open| *open)
+    }
+
     /// Passes when the log is the right one; asks until it was once.
     pub(crate) async fn pass(&self) -> Result<(), GateFault> {
         // Held over the check, so that a hundred attempts ask once.

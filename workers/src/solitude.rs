@@ -28,6 +28,12 @@ impl Solitude {
         }
     }
 
+    /// Lets attempts that no process vanished with work beside others; `None` when that is to be waited for.
+    pub(crate) fn try_join(&self) -> Option<Company<'_>> {
+        let _others = self.company.try_read().ok()?;
+        Some(Company::Shared { _others })
+    }
+
     /// Waits until the attempt may work; `None` when its lease was lost meanwhile. Cancel-safe.
     ///
     /// # Errors
@@ -55,10 +61,9 @@ mod tests {
     use std::time::Duration;
 
     use async_trait::async_trait;
-    use shared::job::{JobId, JobRequest, Lease, SubmitOrigin, SubmitRequest, TaskRef, WorkerId};
-    use shared::ports::{Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark};
-    use shared::time::Timestamp;
-    use shared::wire::TraceContext;
+    use shared::job::{Lease, TaskRef, WorkerId};
+    use shared::ports::{AttemptEnd, Finished, Heartbeat, HeartbeatOutcome, InputChunk, RecordMark};
+    use shared::testing::job_store::build;
     use tokio::time::timeout;
 
     use super::*;
@@ -82,12 +87,8 @@ mod tests {
         async fn input(&self, _: TaskRef, _: u32) -> Result<Option<InputChunk>, StoreError> {
             Ok(None)
         }
-        async fn finish(&self, _: Lease, _: Outcome) -> Result<Finished, StoreError> {
-            Ok(Finished {
-                task: None,
-                job: None,
-                woke: Vec::new(),
-            })
+        async fn finish(&self, _: Arc<[AttemptEnd]>) -> Result<Vec<Finished>, StoreError> {
+            Ok(Vec::new())
         }
         async fn log_marks(&self) -> Result<Vec<RecordMark>, StoreError> {
             Ok(Vec::new())
@@ -98,26 +99,9 @@ mod tests {
     }
 
     fn claimed(deaths: u32, token: i64) -> Claimed {
-        let job = JobId::generate();
-        Claimed {
-            lease: Lease {
-                task: TaskRef { job, task: 0 },
-                token,
-                nonce: 7,
-            },
-            attempt: 1,
-            deaths,
-            request: JobRequest::Submit(SubmitRequest {
-                origin: SubmitOrigin::Events,
-            }),
-            root: job,
-            created_at: Timestamp::from_millis(0),
-            events: 1,
-            published: 0,
-            first_chunk: None,
-            parked: None,
-            trace: TraceContext::generate(),
-        }
+        let mut claimed = build::claimed();
+        (claimed.deaths, claimed.lease.token) = (deaths, token);
+        claimed
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! Steps 4 and 7: a delivery becomes a claimed attempt, and its outcome moves the task, fenced by its lease.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -39,12 +41,13 @@ pub trait AttemptStore: Send + Sync {
     /// Any fault of the store.
     async fn input(&self, task: TaskRef, index: u32) -> Result<Option<InputChunk>, StoreError>;
 
-    /// Writes the outcome of an attempt. Flushed where the task ends (P2); the last open task ends the job in
-    /// the same transaction (P7), which also wakes reports that wait for the job.
+    /// Writes how attempts ended, all in one transaction. Flushed where a task ends (P2); the last open task ends the
+    /// job in the same transaction (P7), which also wakes reports that wait for the job. One answer per end, in order.
     ///
     /// # Errors
-    /// Any fault of the store; the same outcome may be given again.
-    async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Finished, StoreError>;
+    /// Any fault of the store, though it be one end's: then none is known to be written, and the same ends may be given
+    /// again.
+    async fn finish(&self, ends: Arc<[AttemptEnd]>) -> Result<Vec<Finished>, StoreError>;
 
     /// The highest acknowledged offset and its event id for each partition, as the ends of tasks left them (P17).
     ///
@@ -104,6 +107,15 @@ pub enum HeartbeatOutcome {
     Cancelling,
     /// The lease is no longer ours: stop, and write nothing.
     Lost,
+}
+
+/// An attempt that has ended.
+#[derive(Clone, Debug)]
+pub struct AttemptEnd {
+    /// The right to say so.
+    pub lease: Lease,
+    /// How it ended.
+    pub outcome: Outcome,
 }
 
 /// How an attempt ended.

@@ -30,7 +30,8 @@ pub use accept_store::{
     AcceptStore, Accepted, InputChunk, KeptKey, KeyUse, NewJob, NewTask, RejectRecord, UploadId,
 };
 pub use attempt_store::{
-    AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, Outcome, ParkCondition, Parked, Published,
+    AttemptEnd, AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, Outcome, ParkCondition, Parked,
+    Published,
 };
 pub use changes::{ChangeFeed, JobChange, News};
 pub use clock::Clock;

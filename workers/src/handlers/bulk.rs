@@ -10,7 +10,7 @@ use shared::ports::{
 };
 
 use super::fault::HandlerFault;
-use crate::execute::Attempt;
+use crate::attempt::Attempt;
 use crate::heart::Signal;
 use crate::ports::CrewPorts;
 

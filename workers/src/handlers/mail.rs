@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use self::tally::{Tally, failed};
 use super::fault::HandlerFault;
-use crate::execute::Attempt;
+use crate::attempt::Attempt;
 use crate::heart::Signal;
 use crate::ports::{CrewPorts, CrewSettings, MailRules};
 

@@ -13,7 +13,7 @@ use shared::job::{JobRequest, ReportRequest};
 use shared::ports::Outcome;
 
 use self::bulk::Action;
-use crate::execute::Attempt;
+use crate::attempt::Attempt;
 use crate::log_gate::LogGate;
 use crate::ports::{CrewPorts, CrewSettings};
 
@@ -33,6 +33,12 @@ impl Handlers {
             mail: mail::MailHandler::new(ports, settings),
             bulk: bulk::BulkHandler::new(ports),
         }
+    }
+
+    /// Does the work of a [`Share::Together`](crate::together::Share); `None` when each attempt has to be handled alone,
+    /// and nothing was done.
+    pub(crate) async fn handle_together(&self, attempts: &[Attempt]) -> Option<Vec<Option<Outcome>>> {
+        self.submit.handle_together(attempts).await
     }
 
     /// Does the work of one attempt; `None` when its lease was lost and nothing may be written.

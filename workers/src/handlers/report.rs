@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::fault::HandlerFault;
 use super::log_ends::LogEnds;
-use crate::execute::Attempt;
+use crate::attempt::Attempt;
 use crate::heart::Signal;
 use crate::ports::CrewPorts;
 use crate::wake::{reached, waits_in_vain};

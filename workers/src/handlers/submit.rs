@@ -1,22 +1,23 @@
 //! Publishes the events of one task, chunk by chunk; it has succeeded when the log has acknowledged all of them.
 
-use std::collections::BTreeMap;
+mod tally;
+mod together;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use shared::event::EventId;
 use shared::faults::{self, Step};
-use shared::job::{JobId, Receipt};
 use shared::mutant::{self, Mutant};
 use shared::ports::{
     AttemptStore, Claimed, EventLog, InputChunk, LogDelivery, LogError, LogRecord, Outcome, Published,
-    RecordMark,
 };
-use shared::wire::{StoredEvent, TraceContext, UserEventRecord};
+use shared::wire::{StoredEvent, UserEventRecord};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::tally::Tally;
 use super::fault::HandlerFault;
-use crate::execute::Attempt;
+use crate::attempt::Attempt;
 use crate::heart::Signal;
 use crate::log_gate::LogGate;
 use crate::ports::CrewPorts;
@@ -48,22 +49,13 @@ impl SubmitHandler {
         let mut tally = Tally::new(self.log.topic());
         let result = self.publish_all(attempt, &mut tally).await;
         let published = tally.into_published();
-        match result {
-            Ok(Signal::Go) => {
-                tracing::debug!(
-                    events = published.events,
-                    duration_ms = started.elapsed().as_millis(),
-                    "events published"
-                );
-                Some(Outcome::Published(published))
-            }
-            Ok(Signal::Stop) => Some(Outcome::HandBack(published)),
-            Ok(Signal::Lost) => None,
-            Err(fault) => Some(Outcome::Failed {
-                failure: fault.into_failure(),
-                published,
-            }),
-        }
+        metrics::counter!("census_events_published_total").increment(published.events);
+        tracing::debug!(
+            events = published.events,
+            duration_ms = started.elapsed().as_millis(),
+            "events published"
+        );
+        outcome(result, published)
     }
 
     /// Returns the signal that ended it: `Go` when everything is published.
@@ -124,38 +116,66 @@ impl SubmitHandler {
         chunk: &InputChunk,
         tally: &mut Tally,
     ) -> Result<(), HandlerFault> {
+        let mut records = Vec::with_capacity(chunk.events as usize);
+        let mut ids = Vec::with_capacity(chunk.events as usize);
+        push_records(claimed, chunk, &mut records, &mut ids)?;
+        let deliveries = self.deliver(records).await;
+        settle(deliveries.into_iter().zip(&ids), tally)
+    }
+
+    async fn deliver(&self, records: Vec<LogRecord>) -> Vec<Result<LogDelivery, LogError>> {
         let started = Instant::now();
-        let (records, ids) = records(claimed.root, claimed.trace, chunk)?;
         let deliveries = self.log.publish(records).await;
         faults::reach(Step::PublishAfterAppend);
         metrics::histogram!("census_publish_seconds").record(started.elapsed());
-        let mut fault = None;
-        for (delivery, id) in deliveries.into_iter().zip(&ids) {
-            match delivery {
-                Ok(delivery) => tally.add(delivery, id),
-                Err(_) if mutant::on(Mutant::CompletionBeforeAcknowledgements) => tally.events += 1,
-                Err(refused) => worst(&mut fault, refused),
-            }
-        }
-        fault.map_or(Ok(()), |fault| Err(fault.into()))
+        deliveries
     }
 }
 
-fn records(
-    root: JobId,
-    trace: TraceContext,
+/// `None` when the lease was lost.
+fn outcome(result: Result<Signal, HandlerFault>, published: Published) -> Option<Outcome> {
+    match result {
+        Ok(Signal::Go) => Some(Outcome::Published(published)),
+        Ok(Signal::Stop) => Some(Outcome::HandBack(published)),
+        Ok(Signal::Lost) => None,
+        Err(fault) => Some(Outcome::Failed {
+            failure: fault.into_failure(),
+            published,
+        }),
+    }
+}
+
+/// Adds the records of a chunk, and their ids.
+fn push_records(
+    claimed: &Claimed,
     chunk: &InputChunk,
-) -> Result<(Vec<LogRecord>, Vec<EventId>), HandlerFault> {
-    let mut records = Vec::with_capacity(chunk.events as usize);
-    let mut ids = Vec::with_capacity(chunk.events as usize);
-    let trace = trace.to_string();
+    records: &mut Vec<LogRecord>,
+    ids: &mut Vec<EventId>,
+) -> Result<(), HandlerFault> {
+    let trace = claimed.trace.to_string();
     for stored in StoredEvent::lines(&chunk.body) {
         let stored = stored?;
-        let (id, record) = UserEventRecord::to_record(&stored, &chunk.body, root, &trace)?;
+        let (id, record) = UserEventRecord::to_record(&stored, &chunk.body, claimed.root, &trace)?;
         ids.push(id);
         records.push(record);
     }
-    Ok((records, ids))
+    Ok(())
+}
+
+/// Counts the acknowledged deliveries.
+fn settle<'a>(
+    deliveries: impl Iterator<Item = (Result<LogDelivery, LogError>, &'a EventId)>,
+    tally: &mut Tally,
+) -> Result<(), HandlerFault> {
+    let mut fault = None;
+    for (delivery, id) in deliveries {
+        match delivery {
+            Ok(delivery) => tally.add(delivery, id),
+            Err(_) if mutant::on(Mutant::CompletionBeforeAcknowledgements) => tally.events += 1,
+            Err(refused) => worst(&mut fault, refused),
+        }
+    }
+    fault.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 /// Of several faults the one that can help to try again decides: the log may refuse what came after an outage.
@@ -163,72 +183,5 @@ fn worst(known: &mut Option<LogError>, fault: LogError) {
     let keep = matches!(known, Some(LogError::Away { .. }));
     if !keep {
         *known = Some(fault);
-    }
-}
-
-/// Acknowledged deliveries, by partition.
-struct Tally {
-    topic: String,
-    events: u64,
-    /// With the offset and the identity of the newest record.
-    partitions: BTreeMap<i32, (Receipt, Option<(i64, EventId)>)>,
-}
-
-impl Tally {
-    fn new(topic: &str) -> Self {
-        Self {
-            topic: topic.to_owned(),
-            events: 0,
-            partitions: BTreeMap::new(),
-        }
-    }
-
-    fn add(&mut self, delivery: LogDelivery, event_id: &EventId) {
-        self.events += 1;
-        let LogDelivery { partition, offset } = delivery;
-        let (receipt, newest) = self.partitions.entry(partition).or_insert_with(|| {
-            let topic = self.topic.clone();
-            let none = Receipt {
-                topic,
-                partition,
-                first_offset: None,
-                last_offset: None,
-                events: 0,
-                without_offset: 0,
-            };
-            (none, None)
-        });
-        receipt.merge(&Receipt {
-            topic: String::new(),
-            partition,
-            first_offset: offset,
-            last_offset: offset,
-            events: 1,
-            without_offset: u64::from(offset.is_none()),
-        });
-        if let Some(offset) = offset
-            && newest.as_ref().is_none_or(|(newest, _)| *newest < offset)
-        {
-            *newest = Some((offset, event_id.clone()));
-        }
-    }
-
-    fn into_published(self) -> Published {
-        metrics::counter!("census_events_published_total").increment(self.events);
-        let mut receipts = Vec::with_capacity(self.partitions.len());
-        let mut marks = Vec::with_capacity(self.partitions.len());
-        for (partition, (receipt, newest)) in self.partitions {
-            receipts.push(receipt);
-            marks.extend(newest.map(|(offset, id)| RecordMark {
-                partition,
-                offset,
-                event_id: id.to_string(),
-            }));
-        }
-        Published {
-            events: self.events,
-            receipts,
-            marks,
-        }
     }
 }

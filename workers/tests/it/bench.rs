@@ -162,6 +162,21 @@ impl Bench {
     }
 
     pub(crate) async fn submit(&self, shape: Shape) -> JobId {
+        self.accept(self.new_submit(shape)).await
+    }
+
+    /// Accepts several before any is dispatched, so that one claim brings them all.
+    pub(crate) async fn submit_together(&self, jobs: Vec<NewJob>) -> Vec<JobId> {
+        let mut ids = Vec::new();
+        for job in jobs {
+            ids.push(job.id);
+            self.store.accept(job).await.unwrap();
+        }
+        self.nudge();
+        ids
+    }
+
+    pub(crate) fn new_submit(&self, shape: Shape) -> NewJob {
         let mut chunks = Vec::new();
         let mut ordinal = 0;
         for task in 0..shape.tasks {
@@ -184,8 +199,7 @@ impl Bench {
         let events = u64::from(shape.chunks * shape.events);
         let origin = SubmitOrigin::Events;
         let request = JobRequest::Submit(SubmitRequest { origin });
-        self.accept(request, vec![events; shape.tasks as usize], chunks)
-            .await
+        self.new_job(request, vec![events; shape.tasks as usize], chunks)
     }
 
     pub(crate) async fn ask(&self, request: ReportRequest) -> JobId {
@@ -194,12 +208,12 @@ impl Bench {
 
     /// A job of one task without input.
     pub(crate) async fn accept_empty(&self, request: JobRequest) -> JobId {
-        self.accept(request, vec![0], Vec::new()).await
+        self.accept(self.new_job(request, vec![0], Vec::new())).await
     }
 
-    async fn accept(&self, request: JobRequest, tasks: Vec<u64>, chunks: Vec<InputChunk>) -> JobId {
+    fn new_job(&self, request: JobRequest, tasks: Vec<u64>, chunks: Vec<InputChunk>) -> NewJob {
         let queue = request.kind().queue();
-        let job = NewJob {
+        NewJob {
             id: JobId::generate(),
             request,
             created_at: self.clock.wall(),
@@ -215,11 +229,21 @@ impl Bench {
             labels: Labels::default(),
             key: None,
             trace: TraceContext::generate(),
-        };
+        }
+    }
+
+    async fn accept(&self, job: NewJob) -> JobId {
         let id = job.id;
         self.store.accept(job).await.unwrap();
         self.nudge();
         id
+    }
+
+    /// The job's row, which nobody can read from now on.
+    pub(crate) fn spoil(&self, id: JobId) {
+        let jobs = rusqlite::Connection::open(self.folder.path().join("jobs.sqlite")).unwrap();
+        jobs.execute("UPDATE jobs SET kind = 'census' WHERE id = ?1", [id.as_bytes()])
+            .unwrap();
     }
 
     /// What every dispatcher does on its own every second.

@@ -15,6 +15,7 @@ use crate::bench::{BOUND, TOPIC};
 pub(crate) struct FaultyLog {
     inner: RwLock<Arc<dyn EventLog>>,
     failures_left: AtomicU32,
+    panics: AtomicBool,
     reads_fail: AtomicBool,
     begins_later: AtomicBool,
     answers_held: watch::Sender<bool>,
@@ -26,6 +27,7 @@ impl FaultyLog {
         Self {
             inner: RwLock::new(inner),
             failures_left: AtomicU32::new(0),
+            panics: AtomicBool::new(false),
             reads_fail: AtomicBool::new(false),
             begins_later: AtomicBool::new(false),
             answers_held: watch::Sender::new(false),
@@ -41,6 +43,11 @@ impl FaultyLog {
     /// The next publishes fail, and nothing of them gets into the log.
     pub(crate) fn fail_publishes(&self, times: u32) {
         self.failures_left.store(times, Ordering::SeqCst);
+    }
+
+    /// The next publish panics.
+    pub(crate) fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
     }
 
     /// Nobody gets a reader, or gets one again.
@@ -107,6 +114,7 @@ impl EventLog for FaultyLog {
     }
 
     async fn publish(&self, records: Vec<LogRecord>) -> Vec<Result<LogDelivery, LogError>> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "a test");
         let left = self
             .failures_left
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));

@@ -14,4 +14,5 @@ mod schedules;
 mod sim;
 mod submits;
 mod the_log;
+mod together;
 mod watched_store;

@@ -1,12 +1,14 @@
 //! The attempt store, whose answers to heartbeats and outcomes a test can wait for or spoil.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use shared::adapters::sqlite::jobs::JobStore;
 use shared::job::{JobId, Lease, TaskRef, WorkerId};
 use shared::ports::{
-    AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark, StoreError,
+    AttemptEnd, AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, RecordMark,
+    StoreError,
 };
 use tokio::sync::watch;
 
@@ -95,14 +97,15 @@ impl AttemptStore for WatchedStore {
         self.inner.input(task, index).await
     }
 
-    async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Finished, StoreError> {
+    async fn finish(&self, ends: Arc<[AttemptEnd]>) -> Result<Vec<Finished>, StoreError> {
         spoilt(&self.finishes_to_fail)?;
         let mut holds = self.holds_finishes.subscribe();
         if *holds.borrow() {
-            self.held.send_modify(|held| held.push(lease.task.job));
+            let jobs = ends.iter().map(|end| end.lease.task.job);
+            self.held.send_modify(|held| held.extend(jobs));
             holds.wait_for(|holds| !holds).await.unwrap();
         }
-        self.inner.finish(lease, outcome).await
+        self.inner.finish(ends).await
     }
 
     async fn log_marks(&self) -> Result<Vec<RecordMark>, StoreError> {

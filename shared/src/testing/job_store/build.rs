@@ -4,12 +4,14 @@ use bytes::Bytes;
 
 use super::fixture::Fixture;
 use crate::job::{
-    Failure, GroupBy, JobError, JobId, JobKind, JobRequest, Labels, PartitionOffset, QueueName, Receipt,
-    Report, ReportRequest, ReportRow, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
+    Failure, GroupBy, JobError, JobId, JobKind, JobRequest, Labels, Lease, PartitionOffset, QueueName,
+    Receipt, Report, ReportRequest, ReportRow, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
 };
 use crate::ports::{
-    Clock, InputChunk, NewJob, NewTask, Outcome, ParkCondition, Parked, PartitionEnd, Published, RejectRecord,
+    Claimed, Clock, InputChunk, NewJob, NewTask, Outcome, ParkCondition, Parked, PartitionEnd, Published,
+    RejectRecord,
 };
+use crate::time::Timestamp;
 use crate::wire::TraceContext;
 
 /// The queue of submits.
@@ -79,6 +81,32 @@ pub fn chunk(task: u32, first_ordinal: u64) -> InputChunk {
         first_ordinal,
         events: 5,
         body: Bytes::from(format!("task {task}, from {first_ordinal}\n")),
+    }
+}
+
+/// The first attempt at a submit whose whole input came with its claim.
+#[must_use]
+pub fn claimed() -> Claimed {
+    let chunk = chunk(0, 0);
+    let job = JobId::generate();
+    Claimed {
+        lease: Lease {
+            task: task(job, 0),
+            token: 1,
+            nonce: 7,
+        },
+        attempt: 1,
+        deaths: 0,
+        request: JobRequest::Submit(SubmitRequest {
+            origin: SubmitOrigin::Events,
+        }),
+        root: job,
+        created_at: Timestamp::from_millis(0),
+        events: u64::from(chunk.events),
+        published: 0,
+        first_chunk: Some(chunk),
+        parked: None,
+        trace: TraceContext::generate(),
     }
 }
 

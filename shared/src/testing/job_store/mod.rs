@@ -54,6 +54,8 @@ macro_rules! job_store_suite {
             claim::p6_an_ended_job_is_not_claimed,
             finish::p7_the_last_task_ends_the_job,
             finish::p7_tasks_that_end_at_the_same_time_end_the_job_once,
+            finish::p7_ends_that_are_written_together_stand_each_for_itself,
+            finish::p7_tasks_whose_ends_are_written_together_end_the_job,
             finish::a_failed_task_beside_a_good_one_makes_partially_succeeded,
             finish::rejects_make_partially_succeeded,
             finish::a_job_all_of_whose_tasks_failed_fails_with_the_error,

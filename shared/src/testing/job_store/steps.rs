@@ -4,8 +4,8 @@ use super::build::worker;
 use super::fixture::Fixture;
 use crate::job::{JobId, JobState, JobView, Lease, QueueName, TaskRef, TaskState};
 use crate::ports::{
-    Accepted, CancelOutcome, Claimed, DueTask, Finished, Heartbeat, HeartbeatOutcome, JobLookup, NewJob,
-    Outcome, Rescued, Whose,
+    Accepted, AttemptEnd, CancelOutcome, Claimed, DueTask, Finished, Heartbeat, HeartbeatOutcome, JobLookup,
+    NewJob, Outcome, Rescued, Whose,
 };
 
 /// Rows that [`job`] asks for.
@@ -55,8 +55,21 @@ pub async fn assert_unclaimable(store: &impl Fixture, named: TaskRef) {
 /// # Panics
 /// When the store fails.
 pub async fn finish(store: &impl Fixture, lease: Lease, outcome: Outcome) -> Finished {
-    let finished = store.attempts().finish(lease, outcome).await;
-    finished.expect("the store takes the outcome")
+    finish_together(store, vec![AttemptEnd { lease, outcome }])
+        .await
+        .remove(0)
+}
+
+/// Writes outcomes in one call.
+///
+/// # Panics
+/// When the store fails, or does not answer for each.
+pub async fn finish_together(store: &impl Fixture, ends: Vec<AttemptEnd>) -> Vec<Finished> {
+    let count = ends.len();
+    let finished = store.attempts().finish(ends.into()).await;
+    let finished = finished.expect("the store takes the outcomes");
+    assert_eq!(finished.len(), count, "one answer per end");
+    finished
 }
 
 /// Claims a task and ends its attempt; returns the states of the task and its job.

@@ -10,7 +10,8 @@ use crate::adapters::sqlite::Write;
 use crate::job::{Lease, TaskRef, WorkerId};
 use crate::mutant::{self, Mutant};
 use crate::ports::{
-    AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, Outcome, RecordMark, StoreError,
+    AttemptEnd, AttemptStore, Claimed, Finished, Heartbeat, HeartbeatOutcome, InputChunk, RecordMark,
+    StoreError,
 };
 
 #[async_trait]
@@ -40,18 +41,18 @@ impl AttemptStore for JobStore {
             .await
     }
 
-    async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Finished, StoreError> {
-        let outcome = Arc::new(outcome);
-        let mut flushed = outcome.ends_task();
+    async fn finish(&self, ends: Arc<[AttemptEnd]>) -> Result<Vec<Finished>, StoreError> {
+        // Of several hardly ever none ends its task.
+        let mut flushed = ends.len() > 1 || ends.iter().any(|end| end.outcome.ends_task());
         loop {
             let how = if flushed && !mutant::on(Mutant::EndAtNormal) {
                 Write::flushed("finish")
             } else {
                 Write::relaxed("finish")
             };
-            let outcome = Arc::clone(&outcome);
+            let ends = Arc::clone(&ends);
             let tried = self
-                .write(how, move |tx| finish::finish(tx, lease, &outcome, flushed))
+                .write(how, move |tx| finish::finish(tx, &ends, flushed))
                 .await?;
             match tried {
                 Tried::Written(finished) => return Ok(finished),

@@ -1,4 +1,4 @@
-//! Step 7: an outcome moves its task, fenced by the lease, and with the last task the job (P2, P7, P14).
+//! Step 7: outcomes move their tasks, each fenced by its lease, and with a job's last task the job (P2, P7, P14).
 
 use rusqlite::params;
 
@@ -10,25 +10,42 @@ use super::tx::Tx;
 use super::{ledger, mail, report};
 use crate::job::{Backoff, Failure, JobError, JobState, Lease, TaskState, TaskTransition};
 use crate::mutant::{self, Mutant};
-use crate::ports::{Finished, Outcome, ParkCondition, Published};
+use crate::ports::{AttemptEnd, Finished, Outcome, ParkCondition, Published};
 
-/// What a try to write an outcome led to.
+/// What a try to write outcomes led to.
 pub(super) enum Tried {
-    /// It is written, or the lease was lost.
-    Written(Finished),
-    /// P2, P14: the task ends, which must be flushed. Nothing was changed; write it again, flushed.
+    /// Each is written, or its lease was lost.
+    Written(Vec<Finished>),
+    /// P2, P14: a task ends, which must be flushed. Write them again, flushed.
     MustBeFlushed,
 }
 
-/// Writes an outcome; where the task would end and the write is not `flushed`, changes nothing.
-pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool) -> Result<Tried, Fault> {
+/// Writes outcomes; one of which the task would end changes nothing where the write is not `flushed`.
+pub(super) fn finish(tx: &Tx<'_>, ends: &[AttemptEnd], flushed: bool) -> Result<Tried, Fault> {
+    let mut finished = Vec::with_capacity(ends.len());
+    for end in ends {
+        match finish_one(tx, end.lease, &end.outcome, flushed)? {
+            Some(one) => finished.push(one),
+            None => return Ok(Tried::MustBeFlushed),
+        }
+    }
+    Ok(Tried::Written(finished))
+}
+
+/// `None` when it must be flushed.
+fn finish_one(
+    tx: &Tx<'_>,
+    lease: Lease,
+    outcome: &Outcome,
+    flushed: bool,
+) -> Result<Option<Finished>, Fault> {
     let lost = Finished {
         task: None,
         job: None,
         woke: Vec::new(),
     };
     let Some((mut job, task)) = rows::job_and_task(tx, lease.task)? else {
-        return Ok(Tried::Written(lost));
+        return Ok(Some(lost));
     };
     let fenced =
         (task.token, task.nonce) == (lease.token, Some(lease.nonce)) || mutant::on(Mutant::SkipFence);
@@ -39,10 +56,10 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
         job.state
     };
     let Some(to) = transition_of(outcome).apply(task.state, seen).filter(|_| ours) else {
-        return Ok(Tried::Written(lost));
+        return Ok(Some(lost));
     };
     if to.is_terminal() && !flushed {
-        return Ok(Tried::MustBeFlushed);
+        return Ok(None);
     }
     let mut woke = Vec::new();
     note(tx, &job, &task, outcome)?;
@@ -75,7 +92,7 @@ pub(super) fn finish(tx: &Tx<'_>, lease: Lease, outcome: &Outcome, flushed: bool
         }
     }
     transition::touch(tx, &job)?;
-    Ok(Tried::Written(Finished {
+    Ok(Some(Finished {
         task: Some(to),
         job: Some(job.state),
         woke,

@@ -8,10 +8,11 @@ use std::time::Duration;
 use crate::adapters::sqlite::Write;
 use crate::adapters::sqlite::jobs::{JobStore, JobStoreOptions, Tx};
 use crate::job::{
-    JobId, JobRequest, JobView, Labels, ReportRequest, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
+    JobId, JobRequest, JobView, Labels, Lease, ReportRequest, SubmitOrigin, SubmitRequest, TaskRef, WorkerId,
 };
 use crate::ports::{
-    Accepted, Clock, InputChunk, JobLookup, JobReader, NewJob, NewTask, Outcome, Published, StoreError,
+    Accepted, AttemptEnd, AttemptStore, Clock, Finished, InputChunk, JobLookup, JobReader, NewJob, NewTask,
+    Outcome, Published, StoreError,
 };
 use crate::time::Timestamp;
 use crate::wire::TraceContext;
@@ -147,6 +148,12 @@ pub(super) fn done(events: u64) -> Outcome {
         events,
         ..Published::default()
     })
+}
+
+/// Writes one outcome.
+pub(super) async fn finish(store: &JobStore, lease: Lease, outcome: Outcome) -> Finished {
+    let ends = [AttemptEnd { lease, outcome }];
+    store.finish(ends.into()).await.unwrap().remove(0)
 }
 
 /// A writer that is busy, so that what comes meanwhile shares a batch.

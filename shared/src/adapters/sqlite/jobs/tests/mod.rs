@@ -6,7 +6,7 @@ mod rescue;
 mod together;
 mod unreadable;
 
-use self::bench::{Bench, chunk, done, found, made, report, submit, task};
+use self::bench::{Bench, chunk, done, finish, found, made, report, submit, task};
 use crate::job::{Failure, JobError, JobFilter, JobId, JobKind, JobState, Report, TaskState};
 use crate::ports::{
     AcceptStore, AttemptStore, CancelOutcome, DispatchStore, Heartbeat, HeartbeatOutcome, JobControl,
@@ -52,9 +52,9 @@ async fn a_submit_lives_from_accept_to_success() {
         [HeartbeatOutcome::Held]
     );
     assert_eq!(found(&store, id).await.progress.published, 4);
-    let finished = store.finish(lease, done(10)).await.unwrap();
+    let finished = finish(&store, lease, done(10)).await;
     assert_eq!(finished.job, Some(JobState::Succeeded));
-    assert_eq!(store.finish(lease, done(10)).await.unwrap().task, None);
+    assert_eq!(finish(&store, lease, done(10)).await.task, None);
     let view = found(&store, id).await;
     assert_eq!((view.revision, view.progress.published), (4, 10));
     assert_eq!(view.attempts.len(), 1);
@@ -94,7 +94,7 @@ async fn p14_a_cancel_ends_what_nobody_holds_and_the_holder_ends_the_rest() {
         },
         published: Published::default(),
     };
-    let finished = store.finish(claimed[0].lease, transient).await.unwrap();
+    let finished = finish(&store, claimed[0].lease, transient).await;
     assert_eq!(
         (finished.task, finished.job),
         (Some(TaskState::Cancelled), Some(JobState::Cancelled))
@@ -119,7 +119,7 @@ async fn p8_another_boot_raises_the_epoch_and_voids_what_its_clock_counted() {
     assert_eq!(second.epoch(), 2);
     let rescued = second.rescue_lapsed(10).await.unwrap();
     assert_eq!((rescued.tasks, rescued.woke), (1, vec![JobKind::Submit.queue()]));
-    assert_eq!(second.finish(lease, done(1)).await.unwrap().task, None);
+    assert_eq!(finish(&second, lease, done(1)).await.task, None);
     assert_eq!(found(&second, id).await.state, JobState::Running);
 }
 
@@ -134,10 +134,7 @@ async fn p22_a_report_parked_on_jobs_wakes_with_the_last_of_them() {
     let id = waiting.id;
     store.accept(waiting).await.unwrap();
     let lease = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap()[0].lease;
-    let parked = store
-        .finish(lease, Outcome::Park(Parked::default()))
-        .await
-        .unwrap();
+    let parked = finish(&store, lease, Outcome::Park(Parked::default())).await;
     assert_eq!((parked.task, parked.woke), (Some(TaskState::Queued), vec![]));
     assert!(
         store
@@ -151,15 +148,12 @@ async fn p22_a_report_parked_on_jobs_wakes_with_the_last_of_them() {
         .await
         .unwrap()[0]
         .lease;
-    let ended = store.finish(lease, done(10)).await.unwrap();
+    let ended = finish(&store, lease, done(10)).await;
     assert_eq!(ended.woke, [JobKind::Report.queue()]);
     let claimed = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap();
     assert_eq!(claimed[0].parked, Some(Parked::default()));
     // All awaited jobs have ended: parking again is due at once.
-    let again = store
-        .finish(claimed[0].lease, Outcome::Park(Parked::default()))
-        .await
-        .unwrap();
+    let again = finish(&store, claimed[0].lease, Outcome::Park(Parked::default())).await;
     assert_eq!(again.woke, [JobKind::Report.queue()]);
 }
 
@@ -179,15 +173,12 @@ async fn p22_a_report_parked_on_its_bound_is_found_woken_and_expired() {
         condition: ParkCondition::BoundReached,
     };
     let lease = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap()[0].lease;
-    store.finish(lease, Outcome::Park(parked.clone())).await.unwrap();
+    finish(&store, lease, Outcome::Park(parked.clone())).await;
     assert_eq!(store.parked().await.unwrap(), [(task(id, 0), bound)]);
     assert_eq!(store.wake(vec![task(id, 0)]).await.unwrap().tasks, 1);
     let claimed = store.claim(vec![task(id, 0)], &bench.worker).await.unwrap();
     assert_eq!(claimed[0].parked.as_ref(), Some(&parked));
-    store
-        .finish(claimed[0].lease, Outcome::Park(parked))
-        .await
-        .unwrap();
+    finish(&store, claimed[0].lease, Outcome::Park(parked)).await;
     assert_eq!(store.expire_reports().await.unwrap().tasks, 0);
     bench.clock.pass(3_600_000);
     assert_eq!(store.expire_reports().await.unwrap().tasks, 1);
@@ -286,7 +277,7 @@ async fn the_result_of_a_report_is_read_back_whole() {
     };
     let reported = Outcome::Reported(Box::new(result.clone()));
     assert_eq!(
-        store.finish(lease, reported).await.unwrap().job,
+        finish(&store, lease, reported).await.job,
         Some(JobState::Succeeded)
     );
     assert_eq!(found(&store, id).await.report, Some(result.clone()));

@@ -2,11 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::bench::{Bench, report, submit, task};
-use crate::job::{JobId, JobKind};
+use super::bench::{Bench, done, finish, found, report, submit, task};
+use crate::job::{JobId, JobKind, JobState};
 use crate::ports::{
-    AcceptStore, AttemptStore, DispatchStore, Outcome, ParkCondition, Parked, PartitionEnd, RescueStore,
-    Whose,
+    AcceptStore, AttemptEnd, AttemptStore, DispatchStore, Outcome, ParkCondition, Parked, PartitionEnd,
+    RescueStore, StoreError, Whose,
 };
 
 /// What this program cannot read, in the column of one job or its tasks.
@@ -37,6 +37,32 @@ async fn a_lapsed_task_that_cannot_be_read_does_not_keep_the_others_leased() {
         due.tasks.iter().map(|due| due.task).collect::<Vec<_>>(),
         [task(ids[1], 0)]
     );
+}
+
+#[tokio::test]
+async fn of_ends_of_which_one_cannot_be_written_none_is() {
+    let bench = Bench::new();
+    let store = bench.open("boot");
+    let jobs = [submit(1), submit(1)];
+    let ids = [jobs[0].id, jobs[1].id];
+    for job in jobs {
+        store.accept(job).await.unwrap();
+    }
+    let named = ids.map(|id| task(id, 0)).to_vec();
+    let claimed = store.claim(named, &bench.worker).await.unwrap();
+    spoil(&bench, "UPDATE jobs SET kind = 'census' WHERE id = ?1", ids[1]);
+    let ends: Vec<_> = claimed
+        .iter()
+        .map(|claimed| AttemptEnd {
+            lease: claimed.lease,
+            outcome: done(1),
+        })
+        .collect();
+    let refused = store.finish(ends.into()).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
+    assert_eq!(found(&store, ids[0]).await.state, JobState::Running);
+    let alone = finish(&store, claimed[0].lease, done(1)).await;
+    assert_eq!(alone.job, Some(JobState::Succeeded));
 }
 
 #[tokio::test]
@@ -72,7 +98,7 @@ async fn a_park_that_cannot_be_read_keeps_no_other_report_waiting() {
             bound: Some(bound.clone()),
             condition: ParkCondition::BoundReached,
         });
-        store.finish(claimed[0].lease, park).await.unwrap();
+        finish(&store, claimed[0].lease, park).await;
     }
     let sql = "UPDATE tasks SET parked = '{' WHERE job = (SELECT seq FROM jobs WHERE id = ?1)";
     spoil(&bench, sql, ids[0]);

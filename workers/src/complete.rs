@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use shared::dispatch::DispatchHandle;
 use shared::faults::{self, Step};
 use shared::job::Backoff;
@@ -16,6 +17,16 @@ pub(crate) struct Completer {
     store: Arc<dyn AttemptStore>,
     waker: Waker,
     dispatch: DispatchHandle,
+}
+
+/// What became of outcomes that were to be written together.
+enum Written {
+    /// The store has answered for each.
+    All(Vec<Finished>),
+    /// No lease was held to the end, or the only outcome cannot be written.
+    Nothing,
+    /// Each has to be written by itself.
+    OneByOne,
 }
 
 impl Completer {
@@ -37,43 +48,49 @@ impl Completer {
             })
             .unzip();
         let ends: Arc<[AttemptEnd]> = Arc::from(ends);
-        let Some(finished) = self.write(&pulses, &ends).await else {
-            return;
-        };
-        for (end, finished) in ends.iter().zip(finished) {
-            self.follow(end, finished).await;
+        match self.write(&pulses, &ends).await {
+            Written::All(finished) => {
+                for (end, finished) in ends.iter().zip(finished) {
+                    self.follow(end, finished).await;
+                }
+            }
+            Written::Nothing => {}
+            Written::OneByOne => {
+                let alone = pulses.iter().zip(ends.iter()).map(|(pulse, end)| {
+                    let outcome = vec![(*pulse, end.outcome.clone())];
+                    Box::pin(self.complete(outcome))
+                });
+                join_all(alone).await;
+            }
         }
     }
 
-    /// `None` when no lease was held to the end, or each outcome was completed by itself.
-    async fn write(&self, pulses: &[&Pulse], ends: &Arc<[AttemptEnd]>) -> Option<Vec<Finished>> {
+    async fn write(&self, pulses: &[&Pulse], ends: &Arc<[AttemptEnd]>) -> Written {
+        let first = ends.first().map(|end| tracing::field::display(end.lease.task));
         let mut failures = 0;
         // The store leaves out whose lease is lost; with the last one there is nothing to write any more.
         while pulses.iter().any(|pulse| pulse.signal() != Signal::Lost) {
             match self.store.finish(Arc::clone(ends)).await {
-                Ok(finished) => return Some(finished),
-                // One that cannot be written must not keep the others from it.
-                Err(StoreError::Corrupt { .. }) if ends.len() > 1 => {
-                    for (pulse, end) in pulses.iter().zip(ends.iter()) {
-                        let alone = vec![(*pulse, end.outcome.clone())];
-                        Box::pin(self.complete(alone)).await;
-                    }
-                    return None;
+                Ok(finished) => return Written::All(finished),
+                // It may be the fault of one, which must not keep the others from being written.
+                Err(StoreError::Corrupt { .. } | StoreError::Failed { .. }) if ends.len() > 1 => {
+                    return Written::OneByOne;
                 }
                 Err(error @ StoreError::Corrupt { .. }) => {
                     // Trying again cannot help; the lease lapses, and the rescuer sees the task.
                     tracing::error!(
-                        task = ends.first().map(|end| tracing::field::display(end.lease.task)),
+                        task = first,
                         error = &error as &dyn std::error::Error,
                         "an outcome cannot be written to what the store holds"
                     );
-                    return None;
+                    return Written::Nothing;
                 }
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(
-                        failures,
                         outcomes = ends.len(),
+                        task = first,
+                        failures,
                         error = &error as &dyn std::error::Error,
                         "outcomes could not be written and are tried again"
                     );
@@ -82,11 +99,12 @@ impl Completer {
             }
         }
         tracing::warn!(
-            failures,
             outcomes = ends.len(),
+            task = first,
+            failures,
             "leases were lost before their outcomes could be written"
         );
-        None
+        Written::Nothing
     }
 
     /// Does what a written outcome asks of this process.

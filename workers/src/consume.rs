@@ -21,6 +21,8 @@ pub(crate) struct Consumer {
     store: Arc<dyn AttemptStore>,
     worker: WorkerId,
     prefetch: u16,
+    concurrency: usize,
+    /// One for each attempt.
     permits: Arc<Semaphore>,
     executor: Arc<Executor>,
     shutdown_timeout: std::time::Duration,
@@ -37,6 +39,7 @@ impl Consumer {
             prefetch: settings
                 .prefetch
                 .min(u16::try_from(settings.concurrency).unwrap_or(u16::MAX)),
+            concurrency: settings.concurrency,
             permits: Arc::new(Semaphore::new(settings.concurrency)),
             executor: Arc::new(executor),
             shutdown_timeout: settings.shutdown_timeout,
@@ -51,14 +54,11 @@ impl Consumer {
             let Some(claimed) = self.claim(&mut *deliveries, batch, &shutdown).await else {
                 break;
             };
-            for claimed in together::shares(claimed) {
-                let permits = room.split(claimed.len());
-                let permits = permits.expect("no more is taken than there is room for");
+            for share in together::shares(claimed) {
+                let part = room.split(share.len());
+                let part = part.expect("no more is taken than there is room for");
                 let executor = Arc::clone(&self.executor);
-                attempts.spawn(async move {
-                    executor.execute(claimed).await;
-                    drop(permits);
-                });
+                attempts.spawn(async move { executor.execute(share, part).await });
             }
         }
         if !shutdown.is_cancelled() {
@@ -70,7 +70,7 @@ impl Consumer {
             .is_err()
         {
             tracing::warn!(
-                queue = %self.queue, attempts = attempts.len(),
+                queue = %self.queue, attempts = self.concurrency - self.permits.available_permits(),
                 "attempts did not stop in time; their leases will lapse"
             );
         }

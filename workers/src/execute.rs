@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use shared::job::{Failure, JobError};
 use shared::ports::{Claimed, Outcome, Published};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -46,20 +47,22 @@ impl Executor {
         }
     }
 
-    /// Runs the handlers of the jobs' kinds and writes their outcomes.
-    pub(crate) async fn execute(&self, share: Share) {
-        match share {
-            Share::Alone(claimed) => self.execute_alone(&self.begin(*claimed)).await,
-            Share::Together(claimed) => {
-                let attempts: Vec<_> = claimed.into_iter().map(|claimed| self.begin(claimed)).collect();
-                let span = tracing::info_span!("attempts", n = attempts.len());
-                let Some(outcomes) = self.outcomes(&attempts).instrument(span.clone()).await else {
-                    join_all(attempts.iter().map(|attempt| self.execute_alone(attempt))).await;
-                    return;
-                };
-                self.end(attempts.iter().zip(outcomes)).instrument(span).await;
-            }
+    /// Runs the handlers of the jobs' kinds and writes their outcomes; `room` is given back as the attempts end.
+    pub(crate) async fn execute(&self, share: Share, mut room: OwnedSemaphorePermit) {
+        let claimed = match share {
+            Share::Alone(claimed) => return self.execute_alone(self.begin(*claimed), room).await,
+            Share::Together(claimed) => claimed,
+        };
+        let attempts: Vec<_> = claimed.into_iter().map(|claimed| self.begin(claimed)).collect();
+        let span = tracing::info_span!("attempts", n = attempts.len());
+        if let Some(outcomes) = self.outcomes(&attempts).instrument(span.clone()).await {
+            return self.end(attempts.iter().zip(outcomes)).instrument(span).await;
         }
+        let alone = attempts.into_iter().map(|attempt| {
+            let part = room.split(1).expect("there is room for each attempt");
+            self.execute_alone(attempt, part)
+        });
+        join_all(alone).await;
     }
 
     fn begin(&self, claimed: Claimed) -> Attempt {
@@ -67,15 +70,15 @@ impl Executor {
         Attempt::new(claimed, pulse)
     }
 
-    async fn execute_alone(&self, attempt: &Attempt) {
+    async fn execute_alone(&self, attempt: Attempt, _room: OwnedSemaphorePermit) {
         let work = async {
-            let outcome = self.outcome(attempt).await;
-            self.end(std::iter::once((attempt, outcome))).await;
+            let outcome = self.outcome(&attempt).await;
+            self.end(std::iter::once((&attempt, outcome))).await;
         };
         work.instrument(attempt.span()).await;
     }
 
-    /// The pulses beat on until the outcomes are written; there is none where a lease was lost.
+    /// Writes outcomes while their pulses beat on; there is no outcome where the lease was lost.
     async fn end(&self, outcomes: impl Iterator<Item = (&Attempt, Option<Outcome>)>) {
         let mut ended = Vec::new();
         for (attempt, outcome) in outcomes {
@@ -102,7 +105,14 @@ impl Executor {
             .catch_unwind()
             .await;
         handled.unwrap_or_else(|_| {
-            tracing::error!("a handler panicked; each of its tasks is worked on alone");
+            // P15: what some of them had published is published again, and counted once.
+            let first = attempts
+                .first()
+                .map(|attempt| tracing::field::display(attempt.claimed.lease.task));
+            tracing::error!(
+                task = first,
+                "a handler panicked; each of its tasks is worked on alone"
+            );
             None
         })
     }

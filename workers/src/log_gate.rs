@@ -2,6 +2,7 @@
 //! event that was acknowledged there.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shared::job::JobError;
@@ -22,7 +23,9 @@ pub(crate) struct LogGate {
     store: Arc<dyn AttemptStore>,
     standing: Arc<dyn LogStanding>,
     clock: Arc<dyn Clock>,
-    open: Mutex<bool>,
+    open: AtomicBool,
+    /// Held over a check, so that a hundred attempts ask once.
+    checking: Mutex<()>,
 }
 
 /// A log that must not be written to yet.
@@ -55,22 +58,25 @@ impl LogGate {
             store: Arc::clone(&ports.attempts),
             standing: Arc::clone(&ports.standing),
             clock: Arc::clone(&ports.clock),
-            open: Mutex::new(false),
+            open: AtomicBool::new(false),
+            checking: Mutex::new(()),
         }
     }
 
     /// Whether one passes without waiting.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.try_lock().is_ok_and(|open| *open)
+        self.open.load(Ordering::Acquire)
     }
 
     /// Passes when the log is the right one; asks until it was once.
     pub(crate) async fn pass(&self) -> Result<(), GateFault> {
-        // Held over the check, so that a hundred attempts ask once.
-        let mut open = self.open.lock().await;
-        if !*open {
+        if self.is_open() {
+            return Ok(());
+        }
+        let _checking = self.checking.lock().await;
+        if !self.is_open() {
             self.check_and_tell().await?;
-            *open = true;
+            self.open.store(true, Ordering::Release);
         }
         Ok(())
     }
@@ -87,10 +93,10 @@ impl LogGate {
                 .await
                 .is_ok_and(|standing| standing.gate.is_some());
             if closed {
-                let mut open = self.open.lock().await;
-                *open = false;
+                let _checking = self.checking.lock().await;
+                self.open.store(false, Ordering::Release);
                 match shutdown.run_until_cancelled(self.check_and_tell()).await {
-                    Some(Ok(())) => *open = true,
+                    Some(Ok(())) => self.open.store(true, Ordering::Release),
                     Some(Err(error)) => {
                         tracing::debug!(
                             error = &error as &dyn std::error::Error,

@@ -45,8 +45,8 @@ pub trait AttemptStore: Send + Sync {
     /// job in the same transaction (P7), which also wakes reports that wait for the job. One answer per end, in order.
     ///
     /// # Errors
-    /// Any fault of the store, though it be one end's: then none is known to be written, and the same ends may be given
-    /// again.
+    /// Any fault of the store, even if it lies with one of the ends: then none is known to be written, and the same ends
+    /// may be given again.
     async fn finish(&self, ends: Arc<[AttemptEnd]>) -> Result<Vec<Finished>, StoreError>;
 
     /// The highest acknowledged offset and its event id for each partition, as the ends of tasks left them (P17).

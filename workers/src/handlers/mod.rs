@@ -35,8 +35,8 @@ impl Handlers {
         }
     }
 
-    /// Does the work of a [`Share::Together`](crate::together::Share); `None` when each attempt has to be handled alone,
-    /// and nothing was done.
+    /// Does the work of a [`Share::Together`](crate::together::Share): the outcomes in order, none where the lease was
+    /// lost. `None` when nothing was done and each attempt has to be handled alone.
     pub(crate) async fn handle_together(&self, attempts: &[Attempt]) -> Option<Vec<Option<Outcome>>> {
         self.submit.handle_together(attempts).await
     }

@@ -90,13 +90,7 @@ impl SubmitHandler {
             self.publish(claimed, &chunk, tally).await?;
             attempt.pulse.show_published(tally.events);
         }
-        if tally.events == claimed.events {
-            return Ok(Signal::Go);
-        }
-        Err(HandlerFault::InputIncomplete {
-            found: tally.events,
-            promised: claimed.events,
-        })
+        whole(tally.events, claimed).map(|()| Signal::Go)
     }
 
     /// Chunks that did not come with their claim are large: only a few are held at a time.
@@ -143,6 +137,17 @@ fn outcome(result: Result<Signal, HandlerFault>, published: Published) -> Option
             published,
         }),
     }
+}
+
+/// Whether these are all the events that the task promises.
+const fn whole(found: u64, claimed: &Claimed) -> Result<(), HandlerFault> {
+    if found == claimed.events {
+        return Ok(());
+    }
+    Err(HandlerFault::InputIncomplete {
+        found,
+        promised: claimed.events,
+    })
 }
 
 /// Adds the records of a chunk, and their ids.

@@ -298,6 +298,19 @@ impl Bench {
         .await
     }
 
+    /// Returns when the log holds so many records, acknowledged or not.
+    pub(crate) async fn all_in_the_log(&self, events: u64) {
+        wait_until("all events in the log", BOUND, async || {
+            let records = self.log.records().await;
+            if records == events {
+                Ok(())
+            } else {
+                Err(format!("{records} of {events}"))
+            }
+        })
+        .await;
+    }
+
     /// The counts anew, as the command makes them.
     pub(crate) async fn rebuild(&self, shutdown: &CancellationToken) -> Result<Rebuilt, RebuildFault> {
         let projection = Arc::new(self.projection.clone());

@@ -109,7 +109,7 @@ async fn two_processes_share_the_tasks_of_one_job() {
         events: 10,
     };
     let id = bench.submit(shape).await;
-    bench.log.published(2).await;
+    bench.all_in_the_log(shape.total()).await;
     bench.log.release_answers();
     let job = bench.ended(id).await;
     assert_eq!(job.state, JobState::Succeeded);

@@ -143,6 +143,15 @@ async fn an_outcome_that_cannot_be_written_keeps_no_other_from_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_for_all_of_them_is_asked_for_each() {
+    let bench = Bench::new().await;
+    let _process = started(&bench).await;
+    bench.watched.fail_together();
+    let ids = bench.submit_together(jobs(&bench)).await;
+    ended(&bench, &ids).await.iter().for_each(assert_succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p15_what_a_dead_process_had_published_of_them_is_counted_once() {
     let bench = Bench::new().await;
     let dead = started(&bench).await;

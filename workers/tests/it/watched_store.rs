@@ -1,7 +1,7 @@
 //! The attempt store, whose answers to heartbeats and outcomes a test can wait for or spoil.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use shared::adapters::sqlite::jobs::JobStore;
@@ -18,6 +18,7 @@ pub(crate) struct WatchedStore {
     inner: JobStore,
     cancels_told: watch::Sender<u32>,
     finishes_to_fail: AtomicU32,
+    together_fails: AtomicBool,
     holds_finishes: watch::Sender<bool>,
     /// Whose outcomes are held.
     held: watch::Sender<Vec<JobId>>,
@@ -30,6 +31,7 @@ impl WatchedStore {
             inner,
             cancels_told: watch::Sender::new(0),
             finishes_to_fail: AtomicU32::new(0),
+            together_fails: AtomicBool::new(false),
             holds_finishes: watch::Sender::new(false),
             held: watch::Sender::default(),
             claims_to_fail: AtomicU32::new(0),
@@ -38,6 +40,11 @@ impl WatchedStore {
 
     pub(crate) fn fail_finishes(&self, times: u32) {
         self.finishes_to_fail.store(times, Ordering::SeqCst);
+    }
+
+    /// From now on outcomes are written one at a time, as if one of several made the store fail.
+    pub(crate) fn fail_together(&self) {
+        self.together_fails.store(true, Ordering::SeqCst);
     }
 
     /// From now on no outcome is written, or all are.
@@ -99,6 +106,12 @@ impl AttemptStore for WatchedStore {
 
     async fn finish(&self, ends: Arc<[AttemptEnd]>) -> Result<Vec<Finished>, StoreError> {
         spoilt(&self.finishes_to_fail)?;
+        if ends.len() > 1 && self.together_fails.load(Ordering::SeqCst) {
+            return Err(StoreError::Failed {
+                operation: "finish",
+                source: "a test".into(),
+            });
+        }
         let mut holds = self.holds_finishes.subscribe();
         if *holds.borrow() {
             let jobs = ends.iter().map(|end| end.lease.task.job);

@@ -123,16 +123,13 @@ impl SimQueue {
     }
 
     /// Sends one wake-up, whatever that means here; returns whether it is confirmed.
-    fn send_one(&self, queue: QueueName, wakeup: Wakeup) -> bool {
+    fn send_one(&self, queue: QueueName, wakeup: Wakeup, soon: Instant) -> bool {
         let World { dice, broker, .. } = &*self.world;
-        let now = Instant::now();
-        let latency_ms = self.world.faults.temper().latency_ms;
-        let soon = now + dice.millis(0..=latency_ms);
         if !self.strikes() {
             broker.put(queue, Some(wakeup), soon);
             return true;
         }
-        let late = now + dice.millis(0..=HELD_BACK_MS);
+        let late = Instant::now() + dice.millis(0..=HELD_BACK_MS);
         let (times, confirmed) = *dice.pick(&[
             (0, true),
             (0, false),
@@ -173,9 +170,12 @@ impl JobQueue for SimQueue {
             self.break_connection();
             return Err(QueueError::Away);
         }
+        // What is sent together comes together, and one claim brings it.
+        let latency_ms = self.world.faults.temper().latency_ms;
+        let soon = Instant::now() + self.world.dice.millis(0..=latency_ms);
         let confirmed = wakeups
             .into_iter()
-            .map(|wakeup| self.send_one(queue, wakeup))
+            .map(|wakeup| self.send_one(queue, wakeup, soon))
             .collect();
         tokio::task::yield_now().await;
         self.life.step().await;

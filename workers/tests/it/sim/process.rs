@@ -88,7 +88,7 @@ impl Process {
                 roles: roles.to_vec(),
                 lease: LEASE,
                 prefetch: 4,
-                concurrency: 2,
+                concurrency: 4,
                 embedded,
                 schedule: None,
                 mail: MailRules::default(),

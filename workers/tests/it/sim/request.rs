@@ -31,7 +31,7 @@ pub(super) fn new_submit(world: &World, number: u128) -> NewJob {
     let mut tasks = Vec::new();
     let mut event_ids = Vec::new();
     let queue = JobKind::Submit.queue();
-    for task in 0..dice.within(1..=2) as u32 {
+    for task in 0..dice.within(1..=3) as u32 {
         let mut events = 0;
         for _ in 0..dice.within(1..=2) {
             let chunk = new_chunk(world, id, task, &mut event_ids);

@@ -42,8 +42,7 @@ impl AttemptStore for JobStore {
     }
 
     async fn finish(&self, ends: Arc<[AttemptEnd]>) -> Result<Vec<Finished>, StoreError> {
-        // Of several hardly ever none ends its task.
-        let mut flushed = ends.len() > 1 || ends.iter().any(|end| end.outcome.ends_task());
+        let mut flushed = finish::must_be_flushed(&ends);
         loop {
             let how = if flushed && !mutant::on(Mutant::EndAtNormal) {
                 Write::flushed("finish")

@@ -16,12 +16,21 @@ use crate::ports::{AttemptEnd, Finished, Outcome, ParkCondition, Published};
 pub(super) enum Tried {
     /// Each is written, or its lease was lost.
     Written(Vec<Finished>),
-    /// P2, P14: a task ends, which must be flushed. Write them again, flushed.
+    /// P2, P14: a task ends, which must be flushed. Nothing was changed; write them again, flushed.
     MustBeFlushed,
 }
 
-/// Writes outcomes; one of which the task would end changes nothing where the write is not `flushed`.
+/// Whether it is known without a look at the store that the write must be flushed. Several always are: if it turned out
+/// at the second that its task ends, the first would have been written already.
+pub(super) fn must_be_flushed(ends: &[AttemptEnd]) -> bool {
+    ends.len() > 1 || ends.iter().any(|end| end.outcome.ends_task())
+}
+
+/// Writes outcomes, or nothing where a task would end and the write is not `flushed`.
 pub(super) fn finish(tx: &Tx<'_>, ends: &[AttemptEnd], flushed: bool) -> Result<Tried, Fault> {
+    if must_be_flushed(ends) && !flushed {
+        return Ok(Tried::MustBeFlushed);
+    }
     let mut finished = Vec::with_capacity(ends.len());
     for end in ends {
         match finish_one(tx, end.lease, &end.outcome, flushed)? {
@@ -32,7 +41,7 @@ pub(super) fn finish(tx: &Tx<'_>, ends: &[AttemptEnd], flushed: bool) -> Result<
     Ok(Tried::Written(finished))
 }
 
-/// `None` when it must be flushed.
+/// `None` when the task would end and the write is not `flushed`; then nothing was changed.
 fn finish_one(
     tx: &Tx<'_>,
     lease: Lease,

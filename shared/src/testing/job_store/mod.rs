@@ -9,6 +9,7 @@ pub mod claim;
 pub mod deaths;
 pub mod dispatch;
 pub mod finish;
+pub mod finish_together;
 pub mod fixture;
 pub mod keys;
 pub mod list;
@@ -54,8 +55,6 @@ macro_rules! job_store_suite {
             claim::p6_an_ended_job_is_not_claimed,
             finish::p7_the_last_task_ends_the_job,
             finish::p7_tasks_that_end_at_the_same_time_end_the_job_once,
-            finish::p7_ends_that_are_written_together_stand_each_for_itself,
-            finish::p7_tasks_whose_ends_are_written_together_end_the_job,
             finish::a_failed_task_beside_a_good_one_makes_partially_succeeded,
             finish::rejects_make_partially_succeeded,
             finish::a_job_all_of_whose_tasks_failed_fails_with_the_error,
@@ -69,6 +68,8 @@ macro_rules! job_store_suite {
             finish::a_task_handed_back_is_due_at_once,
             finish::a_later_attempt_does_not_count_the_same_events_twice,
             finish::the_revision_starts_at_one_and_rises_with_each_visible_change,
+            finish_together::p7_ends_that_are_written_together_stand_each_for_itself,
+            finish_together::p7_tasks_whose_ends_are_written_together_end_the_job,
             cancel::p14_a_queued_job_is_cancelled_at_once,
             cancel::p14_a_sent_task_is_cancelled_at_once,
             cancel::p14_a_leased_job_is_cancelling_until_its_holder_lets_go,

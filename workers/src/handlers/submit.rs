@@ -50,11 +50,13 @@ impl SubmitHandler {
         let result = self.publish_all(attempt, &mut tally).await;
         let published = tally.into_published();
         metrics::counter!("census_events_published_total").increment(published.events);
-        tracing::debug!(
-            events = published.events,
-            duration_ms = started.elapsed().as_millis(),
-            "events published"
-        );
+        if let Ok(Signal::Go) = result {
+            tracing::debug!(
+                events = published.events,
+                duration_ms = started.elapsed().as_millis(),
+                "events published"
+            );
+        }
         outcome(result, published)
     }
 

@@ -6,11 +6,12 @@ use shared::job::{JobError, JobId, JobState, JobView};
 use shared::ports::{CancelOutcome, JobControl, NewJob};
 
 use crate::bench::{Bench, Shape};
+use crate::process::Process;
 
 const JOBS: usize = 12;
 
 /// A process that has found its log to be the right one: until then each task works alone.
-async fn started(bench: &Bench) -> crate::process::Process {
+async fn started(bench: &Bench) -> Process {
     let process = bench.start();
     let first = bench.submit(Shape::ONE_TASK).await;
     bench.ended(first).await;
@@ -19,6 +20,15 @@ async fn started(bench: &Bench) -> crate::process::Process {
 
 fn jobs(bench: &Bench) -> Vec<NewJob> {
     (0..JOBS).map(|_| bench.new_submit(Shape::ONE_TASK)).collect()
+}
+
+/// Jobs of which some are in the log, whose acknowledgements stay out.
+async fn unacknowledged(bench: &Bench) -> Vec<JobId> {
+    let before = bench.log.publishes();
+    bench.log.hold_answers();
+    let ids = bench.submit_together(jobs(bench)).await;
+    bench.log.published(before + 1).await;
+    ids
 }
 
 async fn ended(bench: &Bench, ids: &[JobId]) -> Vec<JobView> {
@@ -39,6 +49,12 @@ fn assert_succeeded(job: &JobView) {
     );
 }
 
+/// The jobs, and the one with which the process began.
+async fn assert_counted_once(bench: &Bench) {
+    let events = (JOBS as u64 + 1) * Shape::ONE_TASK.total();
+    assert_eq!(bench.report().await.events, events);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn they_share_a_publish_and_each_has_its_own_receipts() {
     let bench = Bench::new().await;
@@ -48,18 +64,14 @@ async fn they_share_a_publish_and_each_has_its_own_receipts() {
     ended(&bench, &ids).await.iter().for_each(assert_succeeded);
     let publishes = bench.log.publishes() - before;
     assert!((publishes as usize) < JOBS, "{publishes} publishes");
-    let events = (JOBS as u64 + 1) * Shape::ONE_TASK.total();
-    assert_eq!(bench.report().await.events, events);
+    assert_counted_once(&bench).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p14_a_cancel_ends_one_of_them_and_no_other() {
     let bench = Bench::new().await;
     let _process = started(&bench).await;
-    let before = bench.log.publishes();
-    bench.log.hold_answers();
-    let ids = bench.submit_together(jobs(&bench)).await;
-    bench.log.published(before + 1).await;
+    let ids = unacknowledged(&bench).await;
     // One that was published is under way, and so are those that were published with it.
     let mut cancelled = Vec::new();
     for id in &ids[..2] {
@@ -155,15 +167,11 @@ async fn a_store_that_fails_for_all_of_them_is_asked_for_each() {
 async fn p15_what_a_dead_process_had_published_of_them_is_counted_once() {
     let bench = Bench::new().await;
     let dead = started(&bench).await;
-    let before = bench.log.publishes();
-    bench.log.hold_answers();
-    let ids = bench.submit_together(jobs(&bench)).await;
-    bench.log.published(before + 1).await;
+    let ids = unacknowledged(&bench).await;
     dead.kill();
     bench.log.release_answers();
     bench.clock.pass(bench.lease + Duration::from_secs(1));
     let _alive = bench.start();
     ended(&bench, &ids).await.iter().for_each(assert_succeeded);
-    let events = (JOBS as u64 + 1) * Shape::ONE_TASK.total();
-    assert_eq!(bench.report().await.events, events);
+    assert_counted_once(&bench).await;
 }

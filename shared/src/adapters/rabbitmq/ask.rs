@@ -30,7 +30,8 @@ pub(super) struct Asker {
     health: Arc<RabbitHealth>,
 }
 
-/// By which the publisher says that a queue has gone.
+/// By which a publisher says that its queue has gone.
+#[derive(Clone)]
 pub(super) struct MissingQueue(Sender<()>);
 
 impl MissingQueue {
@@ -82,7 +83,8 @@ impl Asker {
 }
 
 impl Duty for Asker {
-    fn serve(&mut self, session: &Session) -> Result<(), LinkFault> {
+    fn serve(&mut self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault> {
+        up();
         // Everything has just been declared.
         self.missing.try_iter().for_each(drop);
         let mut next_look = Instant::now();

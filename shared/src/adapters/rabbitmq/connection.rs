@@ -27,7 +27,7 @@ const BACKOFF: Backoff = Backoff {
 };
 // A server that is back is used within five seconds, also by who has just begun to wait for its silent predecessor.
 const _: () = assert!(CONNECT_PATIENCE.as_millis() + BACKOFF.max.as_millis() <= 5_000);
-/// A connection that lasted for this long was a good one; what dies sooner is tried again ever more slowly.
+/// A connection that served for this long was a good one; what dies sooner is tried again ever more slowly.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
 /// Two missed ones end a connection whose other side fell silent.
 const HEARTBEAT_S: u16 = 5;
@@ -36,8 +36,8 @@ const FAREWELL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a link's thread does with its connections.
 pub(super) trait Duty: Send + 'static {
-    /// Uses one connection; `Ok` when the link is wanted no more.
-    fn serve(&mut self, session: &Session) -> Result<(), LinkFault>;
+    /// Uses one connection, and says by `up` when it has found that it can; `Ok` when the link is wanted no more.
+    fn serve(&mut self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault>;
 
     /// Spends the time without a connection; whether the link is still wanted.
     fn away(&mut self, delay: Duration) -> bool;
@@ -81,65 +81,87 @@ impl<D: Duty> Link<D> {
     fn run(mut self, link: u64) {
         let mut streak = Streak::default();
         loop {
-            let mut connected = None;
-            let fault = match self.connect_and_serve(link, &mut connected) {
+            let reached = Cell::new(Reached::Nothing);
+            let fault = match self.connect_and_serve(link, &reached) {
                 Ok(()) => break,
                 Err(fault) => fault,
             };
-            let failures = streak.failed(connected.map(|since| since.elapsed()));
-            self.show(link, &fault, failures);
-            if !self.duty.away(BACKOFF.draw(failures)) {
+            let unserved = fault.is_mute() || matches!(reached.get(), Reached::Server);
+            let is_news = streak.failed(reached.get(), unserved);
+            self.show(link, &fault, unserved, is_news);
+            if !self.duty.away(BACKOFF.draw(streak.failures)) {
                 break;
             }
         }
-        self.health.clear(link);
+        self.health.up(link);
     }
 
-    fn show(&self, link: u64, fault: &LinkFault, failures: u32) {
+    fn show(&self, link: u64, fault: &LinkFault, unserved: bool, is_news: bool) {
         let reason = fault.chain();
         self.health.down(link, &reason);
         // Once per outage: the tries that follow fail for the same reason. A lost race is none.
-        if failures == 1 && !fault.is_lost_race() {
-            tracing::warn!(link = self.name, error = reason, "rabbitmq does not answer");
-        } else {
-            tracing::debug!(
+        if !is_news || (fault.is_lost_race() && !unserved) {
+            tracing::debug!(link = self.name, error = reason, "rabbitmq is tried again");
+        } else if unserved {
+            tracing::warn!(
                 link = self.name,
                 error = reason,
-                failures,
-                "rabbitmq is tried again"
+                "rabbitmq answers and does not serve"
             );
+        } else {
+            tracing::warn!(link = self.name, error = reason, "rabbitmq does not answer");
         }
     }
 
-    fn connect_and_serve(&mut self, link: u64, connected: &mut Option<Instant>) -> Result<(), LinkFault> {
+    fn connect_and_serve(&mut self, link: u64, reached: &Cell<Reached>) -> Result<(), LinkFault> {
         let mut session = Session::open(self.address.as_ref().map_err(|fault| *fault)?)?;
         let served = self.topology.declare(&mut session).and_then(|()| {
-            session.number = self.health.up(link);
-            *connected = Some(Instant::now());
+            session.number = self.health.connected();
+            reached.set(Reached::Server);
             tracing::info!(
                 link = self.name,
                 connection = session.number,
                 "connected to rabbitmq"
             );
-            self.duty.serve(&session)
+            let up = || {
+                self.health.up(link);
+                reached.set(Reached::Service(Instant::now()));
+            };
+            self.duty.serve(&session, &up)
         });
         session.close(served)
     }
 }
 
+/// How far a connection came before it ended.
+#[derive(Clone, Copy)]
+enum Reached {
+    Nothing,
+    /// The server, which has not done yet what the link is for.
+    Server,
+    /// Since when it has.
+    Service(Instant),
+}
+
 /// Failures in a row.
 #[derive(Default)]
-struct Streak(u32);
+struct Streak {
+    failures: u32,
+    /// Whether the server had answered before the last one, and did not serve.
+    unserved: bool,
+}
 
 impl Streak {
-    /// Counts one more; `lasted` is how long the connection was up, if it was. A server that takes connections and
-    /// drops them at once is as bad as one that takes none.
-    fn failed(&mut self, lasted: Option<Duration>) -> u32 {
-        if lasted.is_some_and(|lasted| lasted >= STEADY_AFTER) {
-            self.0 = 0;
+    /// Counts one more, and says whether it is of another kind than the last. A server that takes connections and drops
+    /// them at once is as bad as one that takes none.
+    fn failed(&mut self, reached: Reached, unserved: bool) -> bool {
+        if matches!(reached, Reached::Service(since) if since.elapsed() >= STEADY_AFTER) {
+            self.failures = 0;
         }
-        self.0 = self.0.saturating_add(1);
-        self.0
+        self.failures = self.failures.saturating_add(1);
+        let is_other = unserved && !self.unserved;
+        self.unserved = unserved;
+        self.failures == 1 || is_other
     }
 }
 
@@ -249,13 +271,23 @@ mod tests {
     #[test]
     fn only_a_connection_that_lasted_ends_a_row_of_failures() {
         let mut streak = Streak::default();
-        assert_eq!(streak.failed(None), 1);
-        assert_eq!(streak.failed(None), 2);
-        assert_eq!(
-            streak.failed(Some(Duration::ZERO)),
-            3,
-            "it was up for a moment only"
-        );
-        assert_eq!(streak.failed(Some(STEADY_AFTER)), 1);
+        let mut failures = |reached| {
+            streak.failed(reached, false);
+            streak.failures
+        };
+        assert_eq!(failures(Reached::Nothing), 1);
+        assert_eq!(failures(Reached::Nothing), 2);
+        let now = Instant::now();
+        assert_eq!(failures(Reached::Service(now)), 3, "it was up for a moment only");
+        assert_eq!(failures(Reached::Server), 4, "it was of no use");
+        assert_eq!(failures(Reached::Service(now - STEADY_AFTER)), 1);
+    }
+
+    #[test]
+    fn a_server_that_is_back_and_does_not_serve_is_news() {
+        let mut streak = Streak::default();
+        let unserved = [false, false, true, true, false, true];
+        let news = unserved.map(|unserved| streak.failed(Reached::Nothing, unserved));
+        assert_eq!(news, [true, false, true, false, false, true]);
     }
 }

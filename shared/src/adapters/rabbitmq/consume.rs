@@ -16,6 +16,9 @@ use super::held::{Held, Settled};
 use crate::ports::{Deliveries, Delivery};
 use crate::wire::Wakeup;
 
+/// How often the server is asked whether it still knows its consumers.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 /// Consumes until its [`RabbitDeliveries`] are dropped.
 pub(super) struct Consumer {
     queue: String,
@@ -61,7 +64,7 @@ impl Consumer {
         (consumer, side)
     }
 
-    fn take(&self, session: &Session) -> Result<(), LinkFault> {
+    fn take(&self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault> {
         let channel = &session.channel;
         channel
             .qos(0, self.prefetch, false)
@@ -69,7 +72,9 @@ impl Consumer {
         let consumer = channel
             .basic_consume(&self.queue, ConsumerOptions::default())
             .map_err(LinkFault::refused("consuming"))?;
+        up();
         let mut held = Held::new();
+        let look = crossbeam_channel::tick(LOOK_EVERY);
         loop {
             let due = held.due(self.prefetch);
             let due = due.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
@@ -83,7 +88,19 @@ impl Consumer {
                     self.hand_over(message, session.number, &mut held);
                 },
                 recv(due) -> _ => acknowledge(held.take_settled(), channel)?,
+                recv(look) -> _ => self.look(channel)?,
             }
+        }
+    }
+
+    /// A queue that was deleted by force takes its consumers along, and does not tell them.
+    fn look(&self, channel: &Channel) -> Result<(), LinkFault> {
+        let queue = channel
+            .queue_declare_passive(&self.queue)
+            .map_err(LinkFault::refused("looking for the consumer"))?;
+        match queue.declared_consumer_count() {
+            Some(0) => Err(LinkFault::Forgotten),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -115,9 +132,9 @@ fn messages(prefetch: u16) -> u16 {
 }
 
 impl Duty for Consumer {
-    fn serve(&mut self, session: &Session) -> Result<(), LinkFault> {
+    fn serve(&mut self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault> {
         self.current.store(session.number, Ordering::Release);
-        let taken = self.take(session);
+        let taken = self.take(session, up);
         self.current.store(0, Ordering::Release);
         taken
     }

@@ -1,6 +1,7 @@
 //! Why a connection could not be made or was lost: what an operator reads in the log and in `/readyz`.
 
 use std::io;
+use std::time::Duration;
 
 use super::address::AddressFault;
 
@@ -39,12 +40,18 @@ pub(super) enum LinkFault {
     /// The server ended the consumer, as when its queue is deleted.
     #[error("the server ended the consumer")]
     Cancelled,
+    /// The queue knows no consumer, although there is one.
+    #[error("the server has forgotten the consumer")]
+    Forgotten,
     /// The server is in alarm.
     #[error("the server takes no messages for now")]
     Blocked,
     /// A message was not confirmed, or had no queue to go to.
     #[error("the server did not confirm a message")]
     Unconfirmed,
+    /// A queue that cannot write, as one without a leader, takes everything and confirms nothing.
+    #[error("the queue {queue} has confirmed nothing for {} s: see whether it has a leader", patience.as_secs())]
+    Mute { queue: String, patience: Duration },
 }
 
 impl LinkFault {
@@ -73,6 +80,11 @@ impl LinkFault {
         )
     }
 
+    /// The server takes what is sent to the queue, and keeps none of it.
+    pub(super) fn is_mute(&self) -> bool {
+        matches!(self, Self::Mute { .. })
+    }
+
     fn refusal(&self) -> Option<&amiquip::Error> {
         match self {
             Self::Refused { source, .. } => Some(source),
@@ -81,8 +93,10 @@ impl LinkFault {
             | Self::Thread { .. }
             | Self::Lost
             | Self::Cancelled
+            | Self::Forgotten
             | Self::Blocked
-            | Self::Unconfirmed => None,
+            | Self::Unconfirmed
+            | Self::Mute { .. } => None,
         }
     }
 

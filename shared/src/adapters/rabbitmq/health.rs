@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::job::QueueName;
 use crate::ports::{Clock, ComponentHealth};
 
 /// Shared by all connections of one queue adapter.
@@ -19,8 +20,8 @@ struct State {
     down: BTreeMap<u64, String>,
     next_link: u64,
     health: ComponentHealth,
-    /// Why the server takes no messages for now.
-    blocked: Option<String>,
+    /// Why the server takes no messages for now, as it has told who sends to these queues.
+    blocked: BTreeMap<QueueName, String>,
     /// Messages in the dead queue, when it was last looked at.
     dead: u64,
 }
@@ -37,7 +38,7 @@ impl RabbitHealth {
             down: BTreeMap::new(),
             next_link: 0,
             health,
-            blocked: None,
+            blocked: BTreeMap::new(),
             dead: 0,
         };
         Self {
@@ -47,7 +48,7 @@ impl RabbitHealth {
         }
     }
 
-    /// A new link, which is down until its first connection.
+    /// A new link, which is down until it serves.
     pub(super) fn link(&self) -> u64 {
         let mut state = self.lock();
         let link = state.next_link;
@@ -58,8 +59,7 @@ impl RabbitHealth {
     }
 
     /// A connection was made; answers its number, which no other has.
-    pub(super) fn up(&self, link: u64) -> u64 {
-        self.clear(link);
+    pub(super) fn connected(&self) -> u64 {
         let mut number = 0;
         self.connections.send_modify(|connections| {
             *connections += 1;
@@ -74,22 +74,25 @@ impl RabbitHealth {
         self.settle(&mut state);
     }
 
-    /// The link is up, or is wanted no more.
-    pub(super) fn clear(&self, link: u64) {
+    /// The link serves, or is wanted no more.
+    pub(super) fn up(&self, link: u64) {
         let mut state = self.lock();
         state.down.remove(&link);
         self.settle(&mut state);
     }
 
-    /// The server has stopped to take messages, or takes them again.
-    pub(super) fn set_blocked(&self, reason: Option<String>) {
+    /// The server has stopped to take messages from who sends to the queue, or takes them again.
+    pub(super) fn set_blocked(&self, queue: QueueName, reason: Option<String>) {
         let mut state = self.lock();
-        state.blocked = reason;
+        match reason {
+            Some(reason) => state.blocked.insert(queue, reason),
+            None => state.blocked.remove(&queue),
+        };
         self.settle(&mut state);
     }
 
-    pub(super) fn is_blocked(&self) -> bool {
-        self.lock().blocked.is_some()
+    pub(super) fn is_blocked(&self, queue: QueueName) -> bool {
+        self.lock().blocked.contains_key(&queue)
     }
 
     /// How many messages the dead queue holds.
@@ -109,7 +112,11 @@ impl RabbitHealth {
 
     fn settle(&self, state: &mut State) {
         let fault = state.down.values().next().cloned();
-        let blocked = state.blocked.as_ref().map(|reason| format!("blocked: {reason}"));
+        let blocked = state
+            .blocked
+            .values()
+            .next()
+            .map(|reason| format!("blocked: {reason}"));
         let fault = fault.or(blocked);
         let up = fault.is_none();
         if state.health.up != up {

@@ -1,10 +1,12 @@
-//! The publishing thread: sends wake-ups and settles them as the server confirms them.
+//! The publishing thread of one queue: sends wake-ups and settles them as the server confirms them. Each queue has its
+//! own, and a connection of its own: RabbitMQ reads no further from who sends to a queue that cannot write (P5).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use amiquip::{
-    AmqpProperties, AmqpValue, Channel, Confirm, ConnectionBlockedNotification, FieldTable, Publish, Return,
+    AmqpProperties, AmqpValue, Channel, Confirm, ConnectionBlockedNotification, FieldTable, Publish,
+    QueueDeleteOptions, Return,
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -19,10 +21,14 @@ use crate::job::QueueName;
 use crate::wire::Wakeup;
 
 const PERSISTENT: u8 = 2;
+/// Connections in a row on which a queue is mute before it is made anew: of one that only lacks a leader for a while it
+/// is heard sooner.
+const MUTE_MAX: u32 = 3;
+/// After the first, the connection may have been at fault.
+const SUSPECT: u32 = 2;
 
 /// What the async side hands over. A dropped answer means: there was no connection.
 pub(super) struct Batch {
-    pub(super) queue: QueueName,
     pub(super) wakeups: Vec<Wakeup>,
     pub(super) answer: oneshot::Sender<Vec<bool>>,
     pub(super) window: OwnedSemaphorePermit,
@@ -30,6 +36,11 @@ pub(super) struct Batch {
 
 /// Publishes until the last handle of the queue is dropped.
 pub(super) struct Publisher {
+    pub(super) queue: QueueName,
+    /// How long the server may confirm nothing of what was sent.
+    pub(super) patience: Duration,
+    /// On how many connections in a row it did so.
+    pub(super) mute_in_a_row: u32,
     pub(super) batches: Receiver<Batch>,
     pub(super) missing: MissingQueue,
     pub(super) topology: Topology,
@@ -37,10 +48,13 @@ pub(super) struct Publisher {
 }
 
 impl Duty for Publisher {
-    fn serve(&mut self, session: &Session) -> Result<(), LinkFault> {
-        let served = self.publish(session);
+    fn serve(&mut self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault> {
+        let served = self.publish(session, up);
+        if served.as_ref().is_err_and(LinkFault::is_mute) {
+            self.mute_in_a_row += 1;
+        }
         // Whether the next connection is blocked is not known before it is tried.
-        self.health.set_blocked(None);
+        self.health.set_blocked(self.queue, None);
         served
     }
 
@@ -58,11 +72,22 @@ impl Duty for Publisher {
 }
 
 impl Publisher {
-    fn publish(&self, session: &Session) -> Result<(), LinkFault> {
+    fn publish(&mut self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault> {
         let channel = &session.channel;
         let (confirms, returns) = ask_for_verdicts(channel)?;
+        match self.mute_in_a_row {
+            0..SUSPECT => up(),
+            // Of use from the first confirm on.
+            SUSPECT..MUTE_MAX => {}
+            MUTE_MAX.. => {
+                self.make_anew(channel)?;
+                up();
+            }
+        }
         let mut tracker = Tracker::default();
         loop {
+            let mute = tracker.waits_since().map(|since| since + self.patience);
+            let mute = mute.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
             select! {
                 recv(self.batches) -> batch => match batch {
                     Ok(batch) => self.send(batch, channel, &mut tracker)?,
@@ -72,24 +97,43 @@ impl Publisher {
                     // The return of a message comes before its confirm, but on a channel of its own.
                     returns.try_iter().for_each(|returned| self.note(&returned, &mut tracker));
                     tracker.settle(confirm.map_err(|_| LinkFault::Lost)?);
+                    if std::mem::take(&mut self.mute_in_a_row) > 0 {
+                        up();
+                    }
                 },
                 recv(returns) -> returned => self.note(&returned.map_err(|_| LinkFault::Lost)?, &mut tracker),
                 recv(session.blocked) -> notification => {
                     self.heed(notification.map_err(|_| LinkFault::Lost)?, session, &mut tracker);
                 },
+                // A new connection begins with nothing that waits, here and there.
+                recv(mute) -> _ => return Err(LinkFault::Mute {
+                    queue: self.topology.queue(self.queue),
+                    patience: self.patience,
+                }),
             }
         }
     }
 
+    /// RabbitMQ may bring a queue back without a leader for ever (rabbitmq-server#10070: killed within seconds of the
+    /// queue's making). Nothing but wake-ups is lost with it, and who waits for one is woken again (P5).
+    fn make_anew(&mut self, channel: &Channel) -> Result<(), LinkFault> {
+        let queue = self.topology.queue(self.queue);
+        tracing::warn!(queue, "a queue of rabbitmq confirms nothing and is made anew");
+        self.mute_in_a_row = 1;
+        channel
+            .queue_delete(queue, QueueDeleteOptions::default())
+            .map_err(LinkFault::refused("deleting a queue"))?;
+        self.topology.declare_queues(channel)
+    }
+
     fn send(&self, batch: Batch, channel: &Channel, tracker: &mut Tracker) -> Result<(), LinkFault> {
         let Batch {
-            queue,
             wakeups,
             answer,
             window,
         } = batch;
         let batch = tracker.open(wakeups.len(), answer, window);
-        let routing_key = self.topology.queue(queue);
+        let routing_key = self.topology.queue(self.queue);
         for together in wakeups.chunks(per_message(wakeups.len())) {
             let tag = tracker.next_tag(batch, together.len());
             publish(channel, &routing_key, together, &message_id(&together[0], tag))?;
@@ -113,12 +157,12 @@ impl Publisher {
                 session.is_blocked.set(true);
                 tracker.give_up();
                 tracing::warn!(reason, "rabbitmq takes no messages for now");
-                self.health.set_blocked(Some(reason));
+                self.health.set_blocked(self.queue, Some(reason));
             }
             ConnectionBlockedNotification::Unblocked => {
                 session.is_blocked.set(false);
                 tracing::info!("rabbitmq takes messages again");
-                self.health.set_blocked(None);
+                self.health.set_blocked(self.queue, None);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The async side of the adapter: hands work to the threads, waits with a bound, owns nothing that blocks.
 
+use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::address::{Address, AddressFault};
-use super::ask::{Asker, Question};
+use super::ask::{Asker, MissingQueue, Question};
 use super::connection::Link;
 use super::consume::Consumer;
 use super::health::RabbitHealth;
@@ -20,7 +21,7 @@ use crate::job::QueueName;
 use crate::ports::{Clock, ComponentHealth, Deliveries, Health, JobQueue, QueueError};
 use crate::wire::Wakeup;
 
-/// Unconfirmed wake-ups at a time. Each is below 1 KiB with its share of frames, so a server that stops reading leaves
+/// Unconfirmed wake-ups of a queue at a time. Each is below 1 KiB with its share of frames, so a server that stops reading leaves
 /// less than half of the 16 MiB in amiquip's buffer after which a publish would block.
 const WINDOW: usize = 8 * 1024;
 /// Wake-ups that one batch carries: others get their turn in between.
@@ -33,8 +34,13 @@ pub struct RabbitQueue {
     address: Result<Address, AddressFault>,
     topology: Topology,
     health: Arc<RabbitHealth>,
-    batches: Sender<Batch>,
+    ways: BTreeMap<QueueName, Way>,
     questions: Sender<Question>,
+}
+
+/// How wake-ups come to their queue.
+struct Way {
+    batches: Sender<Batch>,
     window: Arc<Semaphore>,
 }
 
@@ -46,24 +52,37 @@ impl RabbitQueue {
         let topology = Topology::new(prefix);
         let health = Arc::new(RabbitHealth::new(clock));
         let (asker, questions, missing) = Asker::new(topology.clone(), Arc::clone(&health));
-        let (batches, receiver) = crossbeam_channel::unbounded();
-        let publisher = Publisher {
-            batches: receiver,
-            missing,
-            topology: topology.clone(),
-            health: Arc::clone(&health),
-        };
-        let queue = Self {
+        let mut queue = Self {
             address: url.parse(),
             topology,
             health,
-            batches,
+            ways: BTreeMap::new(),
             questions,
-            window: Arc::new(Semaphore::new(WINDOW)),
         };
-        queue.link("publish", publisher).start();
+        for name in QueueName::ALL {
+            let way = queue.begin(name, missing.clone());
+            queue.ways.insert(name, way);
+        }
         queue.link("ask", asker).start();
         queue
+    }
+
+    fn begin(&self, queue: QueueName, missing: MissingQueue) -> Way {
+        let (batches, receiver) = crossbeam_channel::unbounded();
+        let publisher = Publisher {
+            queue,
+            patience: PATIENCE,
+            mute_in_a_row: 0,
+            batches: receiver,
+            missing,
+            topology: self.topology.clone(),
+            health: Arc::clone(&self.health),
+        };
+        self.link("publish", publisher).start();
+        Way {
+            batches,
+            window: Arc::new(Semaphore::new(WINDOW)),
+        }
     }
 
     fn link<D>(&self, name: &'static str, duty: D) -> Link<D> {
@@ -78,16 +97,16 @@ impl RabbitQueue {
 
     /// Publishes one chunk; the answer comes when its messages are settled.
     async fn publish(&self, queue: QueueName, wakeups: &[Wakeup]) -> Option<oneshot::Receiver<Vec<bool>>> {
+        let way = self.ways.get(&queue)?;
         let len = u32::try_from(wakeups.len()).ok()?;
-        let window = Arc::clone(&self.window).acquire_many_owned(len).await.ok()?;
+        let window = Arc::clone(&way.window).acquire_many_owned(len).await.ok()?;
         let (answer, answered) = oneshot::channel();
         let batch = Batch {
-            queue,
             wakeups: wakeups.to_vec(),
             answer,
             window,
         };
-        self.batches.send(batch).ok()?;
+        way.batches.send(batch).ok()?;
         Some(answered)
     }
 }
@@ -101,7 +120,7 @@ impl Health for RabbitQueue {
 #[async_trait]
 impl JobQueue for RabbitQueue {
     async fn send(&self, queue: QueueName, wakeups: Vec<Wakeup>) -> Result<Vec<bool>, QueueError> {
-        if self.health.is_blocked() {
+        if self.health.is_blocked(queue) {
             return Err(QueueError::Blocked);
         }
         let deadline = Instant::now() + PATIENCE;

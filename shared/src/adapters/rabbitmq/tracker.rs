@@ -1,7 +1,8 @@
 //! Which published messages the server has confirmed. amiquip's own smoother reports a nack as an ack when a
 //! later multiple-ack passes it: a silent loss.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use amiquip::Confirm;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -11,9 +12,12 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 pub(super) struct Tracker {
     /// Where the answer to a delivery tag goes.
     open: BTreeMap<u64, Place>,
-    batches: HashMap<u64, Batch>,
+    /// Those that are not settled, oldest first.
+    batches: BTreeMap<u64, Batch>,
     next_batch: u64,
     last_tag: u64,
+    /// When the server last confirmed anything.
+    heard: Option<Instant>,
 }
 
 struct Place {
@@ -25,6 +29,7 @@ struct Place {
 }
 
 struct Batch {
+    opened: Instant,
     confirmed: Vec<bool>,
     sent: usize,
     missing: usize,
@@ -44,6 +49,7 @@ impl Tracker {
         let number = self.next_batch;
         self.next_batch += 1;
         let batch = Batch {
+            opened: Instant::now(),
             confirmed: vec![false; len],
             sent: 0,
             missing: len,
@@ -71,6 +77,12 @@ impl Tracker {
         self.last_tag
     }
 
+    /// Since when something waits and nothing was confirmed.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        let (_, oldest) = self.batches.first_key_value()?;
+        self.heard.max(Some(oldest.opened))
+    }
+
     /// The message could not be routed. A confirm still follows, and means nothing.
     pub(super) fn returned(&mut self, tag: u64) {
         if let Some(place) = self.open.get_mut(&tag) {
@@ -79,6 +91,7 @@ impl Tracker {
     }
 
     pub(super) fn settle(&mut self, confirm: Confirm) {
+        self.heard = Some(Instant::now());
         let (payload, acked) = match confirm {
             Confirm::Ack(payload) => (payload, true),
             Confirm::Nack(payload) => (payload, false),
@@ -197,6 +210,18 @@ mod tests {
         assert!(answered.try_recv().is_err());
         tracker.settle(Confirm::Ack(payload(1, false)));
         assert_eq!(answered.try_recv().unwrap(), [true, true, true, false, false]);
+    }
+
+    #[test]
+    fn the_wait_begins_with_the_oldest_that_waits_and_anew_with_each_confirm() {
+        assert_eq!(Tracker::default().waits_since(), None);
+        let (mut tracker, _answered) = opened(2);
+        let opened = tracker.waits_since();
+        assert!(opened.is_some_and(|opened| opened <= Instant::now()));
+        tracker.settle(Confirm::Ack(payload(1, false)));
+        assert!(tracker.waits_since() > opened);
+        tracker.settle(Confirm::Nack(payload(2, false)));
+        assert_eq!(tracker.waits_since(), None);
     }
 
     #[test]

@@ -1,12 +1,14 @@
-//! RabbitMQ itself fails: it dies, loses its data, or takes no messages.
+//! RabbitMQ itself fails: it dies, loses its data, takes no messages, or has a queue that cannot write.
 
 use std::time::Duration;
 
 use shared::ports::{Health, JobQueue, QueueError};
 use shared::testing::brokers::Broker;
 use shared::testing::job_queue::{
-    QUEUE, assert_quiet, delivered, send_all, take, tasks, until_depth, wakeups, within,
+    OTHER, PATIENCE, QUEUE, assert_quiet, delivered, send_all, take, tasks, until_depth, wakeups, within,
 };
+
+use shared::testing::wait::wait_until;
 
 use super::rabbitmq::{Rabbit, until, until_away, until_up};
 use crate::own_brokers::{alone_with_rabbitmq, blocking};
@@ -14,6 +16,8 @@ use crate::own_brokers::{alone_with_rabbitmq, blocking};
 /// Below which nothing can work: the server is in alarm at once.
 const NO_MEMORY: [&str; 2] = ["set_vm_memory_high_watermark", "0.00001"];
 const ENOUGH_MEMORY: [&str; 2] = ["set_vm_memory_high_watermark", "0.4"];
+/// A server that is killed may forget what it was told in the last seconds: which queues it has (rabbitmq-server#10070).
+const WRITE_DOWN_THE_QUEUES: [&str; 2] = ["eval", "[dets:sync(Table) || Table <- dets:all()]."];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_was_killed_has_kept_what_it_confirmed() {
@@ -26,6 +30,7 @@ async fn a_server_that_was_killed_has_kept_what_it_confirmed() {
     send_all(&queue, QUEUE, &sent).await;
     let old = take(&mut *consumer, 5).await;
 
+    blocking(|| alone.brokers.rabbitmqctl(&WRITE_DOWN_THE_QUEUES));
     blocking(|| alone.brokers.kill(Broker::RabbitMq));
     until_away(&queue).await;
     let refused = within("the refusal", queue.send(QUEUE, wakeups(1))).await;
@@ -128,4 +133,40 @@ async fn a_server_in_alarm_refuses_sends_and_nothing_hangs() {
     let more = wakeups(1);
     send_all(&queue, QUEUE, &more).await;
     assert!(delivered(&take(&mut *consumer, 1).await).is_superset(&tasks(&more)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p5_a_queue_that_confirms_nothing_holds_up_no_other_and_is_made_anew() {
+    let alone = alone_with_rabbitmq().await;
+    let rabbit = Rabbit::at(alone.brokers.addresses());
+    let queue = rabbit.connect();
+    until_up(&queue, true).await;
+    let mut consumer = queue.consume(QUEUE, 10).await;
+    until_up(&queue, true).await;
+
+    // As one without a leader: who connects finds it, and it writes nothing.
+    let name = rabbit.topology().queue(QUEUE);
+    let suspend = format!("sys:suspend('%2F_{name}').");
+    blocking(|| alone.brokers.rabbitmqctl(&["eval", &suspend]));
+    let sent = wakeups(3);
+    let answer = within("the answer", queue.send(QUEUE, sent.clone())).await;
+    assert_eq!(answer.unwrap(), [false; 3]);
+    until(&queue, "down for the queue", |health| {
+        let detail = health.detail.as_deref().unwrap_or_default();
+        !health.up && detail.contains(&name)
+    })
+    .await;
+    send_all(&queue, OTHER, &wakeups(3)).await;
+    until_depth(&queue, OTHER, 3).await;
+
+    wait_until("a confirm", PATIENCE, async || {
+        match within("the answer", queue.send(QUEUE, sent.clone())).await {
+            Ok(answers) if answers == [true; 3] => Ok(()),
+            answer => Err(format!("{answer:?}")),
+        }
+    })
+    .await;
+    until_up(&queue, true).await;
+    assert_eq!(queue.health().detail, None);
+    assert_eq!(delivered(&take(&mut *consumer, 3).await), tasks(&sent));
 }

@@ -21,11 +21,10 @@ use crate::job::QueueName;
 use crate::wire::Wakeup;
 
 const PERSISTENT: u8 = 2;
-/// Connections in a row on which a queue is mute before it is made anew: of one that only lacks a leader for a while it
-/// is heard sooner.
-const MUTE_MAX: u32 = 3;
-/// After the first, the connection may have been at fault.
+/// A queue that was mute on so many connections in a row is at fault itself; after one, the connection may have been.
 const SUSPECT: u32 = 2;
+/// After so many it is made anew: one that only waits for a leader has one sooner.
+const MUTE_MAX: u32 = 3;
 
 /// What the async side hands over. A dropped answer means: there was no connection.
 pub(super) struct Batch {

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deadpool_sqlite::{
-    Config, CreatePoolError, Hook, HookError, Pool, PoolConfig, PoolError, Runtime, Timeouts,
+use deadpool::managed::{
+    BuildError, Hook, HookError, Manager, Metrics, Pool, PoolError, RecycleError, RecycleResult, Timeouts,
 };
+use deadpool_sqlite::{Config, Runtime};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -20,7 +21,7 @@ pub struct Reader {
 
 #[derive(Clone)]
 enum Way {
-    Pool(Pool),
+    Pool(Pool<Connections>),
     #[cfg(feature = "testing")]
     Memory(MemoryFile),
 }
@@ -30,10 +31,10 @@ enum Way {
 pub enum ReadError {
     /// The pool could not be built.
     #[error("no pool of connections to read with")]
-    NoPool(#[from] CreatePoolError),
+    NoPool(#[from] BuildError),
     /// No connection was free in time, or none could be opened.
     #[error("no connection to read with")]
-    NoConnection(#[from] PoolError),
+    NoConnection(#[from] PoolError<rusqlite::Error>),
     /// The reading closure panicked, or the pool was closed.
     #[error("the read was broken off: {0}")]
     BrokenOff(String),
@@ -63,31 +64,27 @@ impl Reader {
     }
 
     fn pool(path: &Path, size: usize, wait: Option<Duration>) -> Result<Self, ReadError> {
-        let mut config = Config::new(path);
         let timeouts = Timeouts {
             wait,
             create: Some(WAIT_MAX),
-            recycle: Some(WAIT_MAX),
+            recycle: None,
         };
-        config.pool = Some(PoolConfig {
-            max_size: size,
-            timeouts,
-            ..PoolConfig::default()
-        });
-        let pool = config
-            .builder(Runtime::Tokio1)
-            .expect("the configuration has no fault that could be found")
-            .post_create(Hook::async_fn(|connection, _| {
-                Box::pin(async move {
-                    match connection.interact(prepare).await {
-                        Ok(Ok(())) => Ok(()),
-                        Ok(Err(source)) => Err(HookError::Backend(source)),
-                        Err(fault) => Err(HookError::message(fault.to_string())),
-                    }
-                })
-            }))
-            .build()
-            .map_err(CreatePoolError::Build)?;
+        let pool = Pool::builder(Connections::to(path))
+            .runtime(Runtime::Tokio1)
+            .max_size(size)
+            .timeouts(timeouts)
+            .post_create(Hook::async_fn(
+                |connection: &mut <Connections as Manager>::Type, _| {
+                    Box::pin(async move {
+                        match connection.interact(prepare).await {
+                            Ok(Ok(())) => Ok(()),
+                            Ok(Err(source)) => Err(HookError::Backend(source)),
+                            Err(fault) => Err(HookError::message(fault.to_string())),
+                        }
+                    })
+                },
+            ))
+            .build()?;
         Ok(Self { way: Way::Pool(pool) })
     }
 
@@ -118,7 +115,36 @@ impl Reader {
     }
 }
 
-async fn read_pooled<T, E, F>(pool: &Pool, read: F) -> Result<T, E>
+/// Connections that are handed out again as they are. [`deadpool_sqlite::Manager`] asks each a question first, on a thread
+/// for blocking work as the read itself: a second trip there and back that a file does not need.
+struct Connections(deadpool_sqlite::Manager);
+
+impl Connections {
+    fn to(path: &Path) -> Self {
+        Self(deadpool_sqlite::Manager::from_config(
+            &Config::new(path),
+            Runtime::Tokio1,
+        ))
+    }
+}
+
+impl Manager for Connections {
+    type Type = <deadpool_sqlite::Manager as Manager>::Type;
+    type Error = rusqlite::Error;
+
+    async fn create(&self) -> rusqlite::Result<Self::Type> {
+        self.0.create().await
+    }
+
+    async fn recycle(&self, connection: &mut Self::Type, _: &Metrics) -> RecycleResult<rusqlite::Error> {
+        if connection.is_mutex_poisoned() {
+            return Err(RecycleError::message("a read panicked on it"));
+        }
+        Ok(())
+    }
+}
+
+async fn read_pooled<T, E, F>(pool: &Pool<Connections>, read: F) -> Result<T, E>
 where
     F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     T: Send + 'static,

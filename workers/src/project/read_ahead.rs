@@ -11,6 +11,9 @@ use super::decode::Decoder;
 const BATCH_MAX: usize = 50_000;
 /// Records that are asked for at a time: so many are decoded without a pause, and may be read in vain.
 const READ_MAX: usize = 4_000;
+/// How long the first record waits for others: a fold at once would stand in the way of the end of the job that it is of,
+/// which has its acknowledgement at the same moment.
+const BREATH: Duration = Duration::from_millis(1);
 /// Records that are worth a transaction without a wait for more.
 const WORTH_ONE: usize = 4_000;
 
@@ -49,6 +52,7 @@ impl ReadAhead {
             }
             self.read().await;
         }
+        self.gather(BREATH).await;
         Ok(self.decoder.take())
     }
 

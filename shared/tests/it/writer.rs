@@ -207,26 +207,6 @@ async fn p2_a_bad_member_of_a_batch_fails_alone() {
     assert_eq!(file.numbers().await, [1, 4]);
 }
 
-#[tokio::test]
-async fn what_is_in_no_hurry_goes_last_in_the_next_batch_and_alone_where_there_is_none() {
-    let file = File::new();
-    let count = |connection: &Connection| -> Result<i64, Fault> {
-        Ok(connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0))?)
-    };
-    let unhurried = Write::relaxed("unhurried").unhurried();
-    assert_eq!(file.writer.write(unhurried, count).await.unwrap(), 0, "alone");
-
-    let writer = file.writer.clone();
-    let late = tokio::spawn(async move { writer.write(unhurried, count).await });
-    // On one thread it is in its lane before the other.
-    tokio::task::yield_now().await;
-    file.writer
-        .write(Write::relaxed("other"), |c| insert(c, 1))
-        .await
-        .unwrap();
-    assert_eq!(late.await.unwrap().unwrap(), 1);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_write_that_gets_no_turn_is_withdrawn_and_never_happens() {
     let file = File::new();

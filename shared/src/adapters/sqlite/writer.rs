@@ -1,7 +1,7 @@
 //! The one writer of a SQLite file in this process: a thread that commits whatever waits as one batch (P2, P9).
 //!
 //! ```text
-//! callers ──write()──▶ the lanes ──▶ thread: turn at the file ─▶ BEGIN IMMEDIATE
+//! callers ──write()──▶ two lanes ──▶ thread: turn at the file ─▶ BEGIN IMMEDIATE
 //!    ▲                 heartbeats first        each caller's closure; with savepoints when one fails
 //!    └──────── answers after the commit ◀───── COMMIT at the strictest member's level
 //! ```
@@ -83,13 +83,6 @@ impl Write {
         self
     }
 
-    /// The same write in no hurry: it goes with the next write of others, or alone after 20 ms.
-    #[must_use]
-    pub const fn unhurried(mut self) -> Self {
-        self.lane = Lane::Unhurried;
-        self
-    }
-
     /// The same write, withdrawn when it gets no turn within `patience`.
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
@@ -98,15 +91,13 @@ impl Write {
     }
 }
 
-/// The lanes in front of the writer.
+/// The two lanes in front of the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// Leases are extended before anything else is written.
     Heartbeat,
     /// Everything else, first come, first served.
     Work,
-    /// What is worth no batch of its own.
-    Unhurried,
 }
 
 /// A write that did not happen, or of which nobody knows.

@@ -18,8 +18,6 @@ use crate::ports::{DispatchStore, DueTask, DueTasks, StoreError, Whose};
 
 /// P5: sent and unclaimed tasks of one queue.
 pub(super) const WINDOW: u64 = 10_000;
-/// Tasks sent together that are few.
-const TRICKLE: usize = 16;
 /// A wake-up is sent again after this long, doubling with each time.
 const RESEND_MS: i64 = 60_000;
 /// The delay doubles up to 64 times of it: about an hour.
@@ -58,14 +56,8 @@ impl DispatchStore for JobStore {
         if sent.is_empty() {
             return Ok(0);
         }
-        let write = Write::relaxed("mark_sent");
-        // Where little goes on, it would only stand in the way of the claim that the message leads to.
-        let write = if sent.len() <= TRICKLE {
-            write.unhurried()
-        } else {
-            write
-        };
-        self.write(write, move |tx| mark_sent(tx, &sent)).await
+        self.write(Write::relaxed("mark_sent"), move |tx| mark_sent(tx, &sent))
+            .await
     }
 
     async fn resend(&self, queue: QueueName, found_empty: bool) -> Result<u64, StoreError> {

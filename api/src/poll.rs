@@ -1,7 +1,7 @@
 //! Step 8: the job is read back, at once or when it has moved on.
 //!
 //! One task reads the change feed of the whole process while anybody waits, and shortly after: whoever polls in a loop
-//! waits again at once. A waiting client costs an entry in a map, and all that wait for one job share a read of it.
+//! waits again at once. A waiting client costs an entry in a map, and all who are told of a change share a read of the job.
 
 mod waiters;
 
@@ -110,7 +110,9 @@ impl Poller {
         known_revision: u64,
     ) -> Result<JobLookup, StoreError> {
         let reader = Arc::clone(&self.reader);
-        let look = signal.look(|| async move { reader.job(id, MAX_ROWS).await.ok().map(Arc::new) }.boxed());
+        // A task of its own: it ends although all who share it may go.
+        let read = || tokio::spawn(async move { reader.job(id, MAX_ROWS).await.ok().map(Arc::new) });
+        let look = signal.look(|| read().map(|read| read.ok().flatten()).boxed());
         match look.await.as_deref() {
             // Who looked alone meanwhile may know more.
             Some(JobLookup::Found(job)) if job.revision < known_revision => self.now(id).await,

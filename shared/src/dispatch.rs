@@ -139,6 +139,7 @@ impl Dispatcher {
                             "dispatch is held up and will be tried again"
                         );
                     }
+                    self.mend(queue).await;
                     // What could not be sent stays our own work until it was.
                     NextLook {
                         pause: Backoff::RECONNECT.draw(failures),
@@ -237,6 +238,22 @@ impl Dispatcher {
             self.send_due(queue, Whose::Ours).await?;
         }
         Ok(())
+    }
+
+    /// P5: nothing but wake-ups is lost with a queue that confirms nothing, and the store has them sent again. One process
+    /// does it, the one that cares for what others left behind.
+    async fn mend(&self, queue: QueueName) {
+        if !self.handle.sweeping.load(Ordering::Relaxed) {
+            return;
+        }
+        match self.queue.remake_if_mute(queue).await {
+            Ok(true) => tracing::warn!(queue = %queue, "the queue confirmed nothing and was made anew"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(
+                queue = %queue, error = &error as &dyn std::error::Error,
+                "the queue confirms nothing and cannot be made anew"
+            ),
+        }
     }
 
     /// Soon where there is no room now, otherwise when the next back-off ends, at most in [`LOOK_EVERY`].

@@ -79,6 +79,7 @@ struct Forgetful {
 struct Away {
     connections: watch::Sender<u64>,
     tries: watch::Sender<u32>,
+    remade: watch::Sender<u32>,
 }
 
 impl Health for Forgetful {
@@ -134,6 +135,11 @@ impl JobQueue for Away {
 
     async fn depth(&self, _: QueueName) -> Result<u64, QueueError> {
         Err(QueueError::Away)
+    }
+
+    async fn remake_if_mute(&self, _: QueueName) -> Result<bool, QueueError> {
+        self.remade.send_modify(|remade| *remade += 1);
+        Ok(true)
     }
 
     async fn consume(&self, _: QueueName, _: u16) -> Box<dyn Deliveries> {
@@ -223,6 +229,7 @@ async fn more_work_does_not_hasten_the_next_try_of_a_queue_that_is_away() {
     let queue = Arc::new(Away {
         connections: watch::Sender::new(0),
         tries: watch::Sender::new(0),
+        remade: watch::Sender::new(0),
     });
     let handle = DispatchHandle::default();
     let dispatcher = Dispatcher::new(tasks(1, false), Arc::clone(&queue) as _, handle.clone());
@@ -237,5 +244,25 @@ async fn more_work_does_not_hasten_the_next_try_of_a_queue_that_is_away() {
     }
     assert_eq!(*tries.borrow(), 1);
     tries.wait_for(|tries| *tries == 2).await.unwrap();
+    shutdown.cancel();
+}
+
+#[tokio::test(start_paused = true)]
+async fn p5_only_who_sweeps_makes_a_queue_anew() {
+    let queue = Arc::new(Away {
+        connections: watch::Sender::new(0),
+        tries: watch::Sender::new(0),
+        remade: watch::Sender::new(0),
+    });
+    let handle = DispatchHandle::default();
+    let dispatcher = Dispatcher::new(tasks(1, false), Arc::clone(&queue) as _, handle.clone());
+    let shutdown = CancellationToken::new();
+    tokio::spawn(dispatcher.run(shutdown.clone()));
+    let mut tries = queue.tries.subscribe();
+    tries.wait_for(|tries| *tries > 5).await.unwrap();
+    assert_eq!(*queue.remade.borrow(), 0);
+    handle.sweep(true);
+    let mut remade = queue.remade.subscribe();
+    remade.wait_for(|remade| *remade > 0).await.unwrap();
     shutdown.cancel();
 }

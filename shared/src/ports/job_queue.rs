@@ -25,6 +25,17 @@ pub trait JobQueue: Health {
     /// [`QueueError`] when the server is away.
     async fn depth(&self, queue: QueueName) -> Result<u64, QueueError>;
 
+    /// Makes a queue anew, with nothing in it, that takes what is sent and has confirmed nothing on several connections in
+    /// a row; whether it was such a one. RabbitMQ may bring a queue back without a leader, for ever
+    /// (rabbitmq-server#10070: killed within seconds of the queue's making). For one process at a time (P5).
+    ///
+    /// # Errors
+    /// [`QueueError`] when the server is away, or refuses.
+    async fn remake_if_mute(&self, queue: QueueName) -> Result<bool, QueueError> {
+        let _never = queue;
+        Ok(false)
+    }
+
     /// Starts to take from the queue; at most `prefetch` deliveries are unacknowledged at a time, or twice as many where
     /// messages hold several. The consumer outlives connections.
     async fn consume(&self, queue: QueueName, prefetch: u16) -> Box<dyn Deliveries>;

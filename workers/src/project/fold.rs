@@ -12,6 +12,9 @@ use super::check::checked_positions;
 use super::read_ahead::{Ended, ReadAhead, ends};
 use super::{Projector, Stop};
 
+/// How long the first record waits for others: a fold at once would stand in the way of the end of the job that it is of,
+/// which has its acknowledgement at the same moment.
+const BREATH: Duration = Duration::from_millis(1);
 /// A fold is followed by so long a wait for each of its records: one alone is counted at once, and where hundreds come
 /// together they share the pages that each would write by itself.
 const GATHER_PER_RECORD: Duration = Duration::from_micros(200);
@@ -57,10 +60,9 @@ impl Projector {
     }
 
     async fn fold_next(&self, lease: &ProjectorLease, ahead: &mut ReadAhead) -> Result<(), Stop> {
-        let batch = ahead.next().await.map_err(|ended| match ended {
-            Ended::Log(fault) => unreadable(fault),
-            Ended::Newer(type_name) => Stop::Newer(type_name),
-        })?;
+        ahead.begin().await.map_err(ended)?;
+        ahead.gather(BREATH).await;
+        let batch = ahead.next().await.map_err(ended)?;
         if self.failures.swap(0, Ordering::Relaxed) > 0 {
             tracing::info!("projecting goes on");
         }
@@ -105,6 +107,13 @@ fn unwritable(fault: ProjectionError) -> Stop {
     match fault {
         ProjectionError::Fenced => Stop::StandBy,
         fault @ ProjectionError::Failed { .. } => Stop::Projection(fault),
+    }
+}
+
+fn ended(ended: Ended) -> Stop {
+    match ended {
+        Ended::Log(fault) => unreadable(fault),
+        Ended::Newer(type_name) => Stop::Newer(type_name),
     }
 }
 

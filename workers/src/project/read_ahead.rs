@@ -11,9 +11,6 @@ use super::decode::Decoder;
 const BATCH_MAX: usize = 50_000;
 /// Records that are asked for at a time: so many are decoded without a pause, and may be read in vain.
 const READ_MAX: usize = 4_000;
-/// How long the first record waits for others: a fold at once would stand in the way of the end of the job that it is of,
-/// which has its acknowledgement at the same moment.
-const BREATH: Duration = Duration::from_millis(1);
 /// Records that are worth a transaction without a wait for more.
 const WORTH_ONE: usize = 4_000;
 
@@ -46,14 +43,19 @@ impl ReadAhead {
 
     /// The next batch, which moves a position at least. Who goes on after an error reads anew, from what was folded.
     pub(super) async fn next(&mut self) -> Result<FoldBatch, Ended> {
+        self.begin().await?;
+        Ok(self.decoder.take())
+    }
+
+    /// Waits for the first record of the next batch.
+    pub(super) async fn begin(&mut self) -> Result<(), Ended> {
         while !self.decoder.has_moved() {
             if let Some(ended) = self.ended.take() {
                 return Err(ended);
             }
             self.read().await;
         }
-        self.gather(BREATH).await;
-        Ok(self.decoder.take())
+        Ok(())
     }
 
     /// Waits for `folded`, and reads meanwhile what the next batch has room for.

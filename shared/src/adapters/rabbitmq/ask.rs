@@ -1,4 +1,4 @@
-//! The asking thread: how many messages wait, and queues declared anew when they have gone. Its connection never
+//! The asking thread: how many messages wait, and queues made anew when they have gone or are of no use. Its connection never
 //! publishes, so the server answers it also while it takes no messages.
 
 use std::sync::Arc;
@@ -16,10 +16,18 @@ use crate::job::QueueName;
 /// How often the dead queue is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A question for a queue's depth. A dropped answer means: there was no connection.
-pub(super) struct Question {
-    pub(super) queue: QueueName,
-    pub(super) answer: oneshot::Sender<Result<u64, amiquip::Error>>,
+/// A dropped answer means: there was no connection.
+pub(super) enum Question {
+    /// How many messages wait in a queue.
+    Depth {
+        queue: QueueName,
+        answer: oneshot::Sender<Result<u64, amiquip::Error>>,
+    },
+    /// That a queue be made anew.
+    Remake {
+        queue: QueueName,
+        answer: oneshot::Sender<Result<(), LinkFault>>,
+    },
 }
 
 /// Asks until the last handle of the queue is dropped.
@@ -60,12 +68,22 @@ impl Asker {
     }
 
     fn answer(&self, question: Question, session: &Session) -> Result<(), LinkFault> {
-        let depth = session.depth(self.topology.queue(question.queue));
-        // A refusal closes the channel: the next connection declares the queue anew.
-        let ended = depth.is_err();
-        // Nobody may wait any more.
-        let _ = question.answer.send(depth);
-        if ended { Err(LinkFault::Lost) } else { Ok(()) }
+        // Nobody may wait for an answer any more. A refusal closes the channel: the next connection declares the queue anew.
+        let is_refused = match question {
+            Question::Depth { queue, answer } => {
+                let depth = session.depth(self.topology.queue(queue));
+                let is_refused = depth.is_err();
+                let _ = answer.send(depth);
+                is_refused
+            }
+            Question::Remake { queue, answer } => {
+                let remade = self.topology.remake(queue, &session.channel);
+                let is_refused = remade.is_err();
+                let _ = answer.send(remade);
+                is_refused
+            }
+        };
+        if is_refused { Err(LinkFault::Lost) } else { Ok(()) }
     }
 
     fn look_at_the_dead(&self, session: &Session) -> Result<(), LinkFault> {
@@ -101,7 +119,7 @@ impl Duty for Asker {
                 recv(self.missing) -> missing => match missing {
                     Ok(()) => {
                         tracing::warn!("a queue of rabbitmq has gone and is declared again");
-                        self.topology.declare_queues(&session.channel)?;
+                        self.topology.declare_again(&session.channel)?;
                     }
                     Err(_) => return Ok(()),
                 },

@@ -152,7 +152,7 @@ struct Streak {
 }
 
 impl Streak {
-    /// Counts one more, and says whether it is of another kind than the last. A server that takes connections and drops
+    /// Counts one more, and says whether it is worth a warning: the first, and the first of a server that is there. A server that takes connections and drops
     /// them at once is as bad as one that takes none.
     fn failed(&mut self, reached: Reached, unserved: bool) -> bool {
         if matches!(reached, Reached::Service(since) if since.elapsed() >= STEADY_AFTER) {

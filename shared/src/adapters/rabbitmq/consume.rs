@@ -16,8 +16,8 @@ use super::held::{Held, Settled};
 use crate::ports::{Deliveries, Delivery};
 use crate::wire::Wakeup;
 
-/// How often the server is asked whether it still knows its consumers.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How often who gets nothing looks whether something waits.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Consumes until its [`RabbitDeliveries`] are dropped.
 pub(super) struct Consumer {
@@ -75,6 +75,8 @@ impl Consumer {
         up();
         let mut held = Held::new();
         let look = crossbeam_channel::tick(LOOK_EVERY);
+        // Looks in a row at which messages waited for nobody.
+        let mut passed_over = 0;
         loop {
             let due = held.due(self.prefetch);
             let due = due.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
@@ -86,21 +88,19 @@ impl Consumer {
                 recv(consumer.receiver()) -> message => {
                     let message = delivered(message.map_err(|_| LinkFault::Lost)?)?;
                     self.hand_over(message, session.number, &mut held);
+                    passed_over = 0;
                 },
                 recv(due) -> _ => acknowledge(held.take_settled(), channel)?,
-                recv(look) -> _ => self.look(channel)?,
+                // A queue that was deleted by force takes its consumers along, and does not tell them.
+                recv(look) -> _ => if held.is_empty() {
+                    let depth = session.depth(self.queue.clone());
+                    let waits = depth.map_err(LinkFault::refused("looking at the queue"))? > 0;
+                    passed_over = if waits { passed_over + 1 } else { 0 };
+                    if passed_over > 1 {
+                        return Err(LinkFault::Forgotten);
+                    }
+                },
             }
-        }
-    }
-
-    /// A queue that was deleted by force takes its consumers along, and does not tell them.
-    fn look(&self, channel: &Channel) -> Result<(), LinkFault> {
-        let queue = channel
-            .queue_declare_passive(&self.queue)
-            .map_err(LinkFault::refused("looking for the consumer"))?;
-        match queue.declared_consumer_count() {
-            Some(0) => Err(LinkFault::Forgotten),
-            Some(_) | None => Ok(()),
         }
     }
 

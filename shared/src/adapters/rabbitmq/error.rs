@@ -40,9 +40,12 @@ pub(super) enum LinkFault {
     /// The server ended the consumer, as when its queue is deleted.
     #[error("the server ended the consumer")]
     Cancelled,
-    /// The queue knows no consumer, although there is one.
+    /// Messages wait, and the consumer, which has room for them, gets none.
     #[error("the server has forgotten the consumer")]
     Forgotten,
+    /// The queue was made anew by this process.
+    #[error("the queue was made anew")]
+    Remade,
     /// The server is in alarm.
     #[error("the server takes no messages for now")]
     Blocked,
@@ -94,6 +97,7 @@ impl LinkFault {
             | Self::Lost
             | Self::Cancelled
             | Self::Forgotten
+            | Self::Remade
             | Self::Blocked
             | Self::Unconfirmed
             | Self::Mute { .. } => None,

@@ -76,6 +76,11 @@ impl<M> Held<M> {
         self.open.remove(&tag).map(|open| open.message)
     }
 
+    /// Whether every message was told of.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// When the server is to be told; at once where it would hold back others, of which it gives `prefetch` at a time.
     pub(super) fn due(&self, prefetch: u16) -> Option<Instant> {
         let few = self.settled.len() < usize::from(prefetch / 4);

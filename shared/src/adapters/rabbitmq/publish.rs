@@ -2,13 +2,13 @@
 //! own, and a connection of its own: RabbitMQ reads no further from who sends to a queue that cannot write (P5).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use amiquip::{
-    AmqpProperties, AmqpValue, Channel, Confirm, ConnectionBlockedNotification, FieldTable, Publish,
-    QueueDeleteOptions, Return,
+    AmqpProperties, AmqpValue, Channel, Confirm, ConnectionBlockedNotification, FieldTable, Publish, Return,
 };
-use crossbeam_channel::{Receiver, RecvTimeoutError, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, after, at, never, select};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::ask::MissingQueue;
@@ -21,10 +21,15 @@ use crate::job::QueueName;
 use crate::wire::Wakeup;
 
 const PERSISTENT: u8 = 2;
-/// A queue that was mute on so many connections in a row is at fault itself; after one, the connection may have been.
-const SUSPECT: u32 = 2;
-/// After so many it is made anew: one that only waits for a leader has one sooner.
-const MUTE_MAX: u32 = 3;
+/// How long the server may confirm nothing of what was sent, and how long an idle connection is on trial.
+pub(super) const MUTE_AFTER: Duration = Duration::from_secs(10);
+
+/// What the async side asks for.
+pub(super) enum Order {
+    Send(Batch),
+    /// The queue was made anew: what the connection knows of it is about the old one.
+    Reconnect,
+}
 
 /// What the async side hands over. A dropped answer means: there was no connection.
 pub(super) struct Batch {
@@ -36,11 +41,9 @@ pub(super) struct Batch {
 /// Publishes until the last handle of the queue is dropped.
 pub(super) struct Publisher {
     pub(super) queue: QueueName,
-    /// How long the server may confirm nothing of what was sent.
-    pub(super) patience: Duration,
-    /// On how many connections in a row it did so.
-    pub(super) mute_in_a_row: u32,
-    pub(super) batches: Receiver<Batch>,
+    pub(super) orders: Receiver<Order>,
+    /// On how many connections in a row the server has confirmed nothing.
+    pub(super) mute: Arc<AtomicU32>,
     pub(super) missing: MissingQueue,
     pub(super) topology: Topology,
     pub(super) health: Arc<RabbitHealth>,
@@ -50,7 +53,7 @@ impl Duty for Publisher {
     fn serve(&mut self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault> {
         let served = self.publish(session, up);
         if served.as_ref().is_err_and(LinkFault::is_mute) {
-            self.mute_in_a_row += 1;
+            self.mute.fetch_add(1, Ordering::Relaxed);
         }
         // Whether the next connection is blocked is not known before it is tried.
         self.health.set_blocked(self.queue, None);
@@ -60,9 +63,9 @@ impl Duty for Publisher {
     fn away(&mut self, delay: Duration) -> bool {
         let end = Instant::now() + delay;
         loop {
-            match self.batches.recv_deadline(end) {
-                // Its answer is dropped unsaid.
-                Ok(_batch) => {}
+            match self.orders.recv_deadline(end) {
+                // The answer to a batch is dropped unsaid.
+                Ok(_order) => {}
                 Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
@@ -71,32 +74,33 @@ impl Duty for Publisher {
 }
 
 impl Publisher {
-    fn publish(&mut self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault> {
+    fn publish(&self, session: &Session, up: &dyn Fn()) -> Result<(), LinkFault> {
         let channel = &session.channel;
         let (confirms, returns) = ask_for_verdicts(channel)?;
-        match self.mute_in_a_row {
-            0..SUSPECT => up(),
-            // Of use from the first confirm on.
-            SUSPECT..MUTE_MAX => {}
-            MUTE_MAX.. => {
-                self.make_anew(channel)?;
-                up();
-            }
+        // After a mute one, a connection is on trial: a confirm ends it, or time in which nothing was to be confirmed.
+        let on_trial = self.mute.load(Ordering::Relaxed) > 0;
+        let trial = if on_trial { after(MUTE_AFTER) } else { never() };
+        if !on_trial {
+            up();
         }
         let mut tracker = Tracker::default();
         loop {
-            let mute = tracker.waits_since().map(|since| since + self.patience);
-            let mute = mute.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
+            let mute = tracker.unheard_since().map(|since| since + MUTE_AFTER);
+            let mute = mute.map_or_else(never, at);
             select! {
-                recv(self.batches) -> batch => match batch {
-                    Ok(batch) => self.send(batch, channel, &mut tracker)?,
+                recv(self.orders) -> order => match order {
+                    Ok(Order::Send(batch)) => self.send(batch, session, &mut tracker)?,
+                    Ok(Order::Reconnect) => return Err(LinkFault::Remade),
                     Err(_) => return Ok(()),
                 },
                 recv(confirms) -> confirm => {
                     // The return of a message comes before its confirm, but on a channel of its own.
                     returns.try_iter().for_each(|returned| self.note(&returned, &mut tracker));
-                    tracker.settle(confirm.map_err(|_| LinkFault::Lost)?);
-                    if std::mem::take(&mut self.mute_in_a_row) > 0 {
+                    let confirm = confirm.map_err(|_| LinkFault::Lost)?;
+                    let is_kept = matches!(confirm, Confirm::Ack(_));
+                    tracker.settle(confirm);
+                    if is_kept && self.mute.load(Ordering::Relaxed) > 0 {
+                        self.mute.store(0, Ordering::Relaxed);
                         up();
                     }
                 },
@@ -104,38 +108,39 @@ impl Publisher {
                 recv(session.blocked) -> notification => {
                     self.heed(notification.map_err(|_| LinkFault::Lost)?, session, &mut tracker);
                 },
-                // A new connection begins with nothing that waits, here and there.
+                recv(trial) -> _ => if tracker.unheard_since().is_none() {
+                    up();
+                },
+                // It holds what was sent back, or refuses it. A new connection begins with nothing that waits.
                 recv(mute) -> _ => return Err(LinkFault::Mute {
                     queue: self.topology.queue(self.queue),
-                    patience: self.patience,
+                    patience: MUTE_AFTER,
                 }),
             }
         }
     }
 
-    /// RabbitMQ may bring a queue back without a leader for ever (rabbitmq-server#10070: killed within seconds of the
-    /// queue's making). Nothing but wake-ups is lost with it, and who waits for one is woken again (P5).
-    fn make_anew(&mut self, channel: &Channel) -> Result<(), LinkFault> {
-        let queue = self.topology.queue(self.queue);
-        tracing::warn!(queue, "a queue of rabbitmq confirms nothing and is made anew");
-        self.mute_in_a_row = 1;
-        channel
-            .queue_delete(queue, QueueDeleteOptions::default())
-            .map_err(LinkFault::refused("deleting a queue"))?;
-        self.topology.declare_queues(channel)
-    }
-
-    fn send(&self, batch: Batch, channel: &Channel, tracker: &mut Tracker) -> Result<(), LinkFault> {
+    fn send(&self, batch: Batch, session: &Session, tracker: &mut Tracker) -> Result<(), LinkFault> {
         let Batch {
             wakeups,
             answer,
             window,
         } = batch;
+        if session.is_blocked.get() {
+            // Nobody may wait for the answer any more.
+            let _ = answer.send(vec![false; wakeups.len()]);
+            return Ok(());
+        }
         let batch = tracker.open(wakeups.len(), answer, window);
         let routing_key = self.topology.queue(self.queue);
         for together in wakeups.chunks(per_message(wakeups.len())) {
             let tag = tracker.next_tag(batch, together.len());
-            publish(channel, &routing_key, together, &message_id(&together[0], tag))?;
+            publish(
+                &session.channel,
+                &routing_key,
+                together,
+                &message_id(&together[0], tag),
+            )?;
         }
         Ok(())
     }

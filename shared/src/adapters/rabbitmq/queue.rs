@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use super::ask::{Asker, MissingQueue, Question};
 use super::connection::Link;
 use super::consume::Consumer;
 use super::health::RabbitHealth;
-use super::publish::{Batch, Publisher};
+use super::publish::{Batch, Order, Publisher};
 use super::topology::Topology;
 use crate::job::QueueName;
 use crate::ports::{Clock, ComponentHealth, Deliveries, Health, JobQueue, QueueError};
@@ -28,6 +29,9 @@ const WINDOW: usize = 8 * 1024;
 const CHUNK: usize = 1024;
 /// A server that has not confirmed by then is as good as away; what it has may still arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A queue that was mute on so many connections in a row is at fault itself. One that only waits for its leader has one
+/// sooner.
+const MUTE_MAX: u32 = 3;
 
 /// The [`JobQueue`] on RabbitMQ. Its connections end when it and its deliveries are dropped.
 pub struct RabbitQueue {
@@ -40,8 +44,10 @@ pub struct RabbitQueue {
 
 /// How wake-ups come to their queue.
 struct Way {
-    batches: Sender<Batch>,
+    orders: Sender<Order>,
     window: Arc<Semaphore>,
+    /// On how many connections in a row the server has confirmed nothing.
+    mute: Arc<AtomicU32>,
 }
 
 impl RabbitQueue {
@@ -68,20 +74,21 @@ impl RabbitQueue {
     }
 
     fn begin(&self, queue: QueueName, missing: MissingQueue) -> Way {
-        let (batches, receiver) = crossbeam_channel::unbounded();
+        let (orders, receiver) = crossbeam_channel::unbounded();
+        let mute = Arc::new(AtomicU32::new(0));
         let publisher = Publisher {
             queue,
-            patience: PATIENCE,
-            mute_in_a_row: 0,
-            batches: receiver,
+            orders: receiver,
+            mute: Arc::clone(&mute),
             missing,
             topology: self.topology.clone(),
             health: Arc::clone(&self.health),
         };
         self.link("publish", publisher).start();
         Way {
-            batches,
+            orders,
             window: Arc::new(Semaphore::new(WINDOW)),
+            mute,
         }
     }
 
@@ -106,7 +113,7 @@ impl RabbitQueue {
             answer,
             window,
         };
-        way.batches.send(batch).ok()?;
+        way.orders.send(Order::Send(batch)).ok()?;
         Some(answered)
     }
 }
@@ -159,12 +166,35 @@ impl JobQueue for RabbitQueue {
     async fn depth(&self, queue: QueueName) -> Result<u64, QueueError> {
         let (answer, answered) = oneshot::channel();
         self.questions
-            .send(Question { queue, answer })
+            .send(Question::Depth { queue, answer })
             .map_err(|_| QueueError::Away)?;
         match timeout(PATIENCE, answered).await {
             Ok(Ok(Ok(depth))) => Ok(depth),
             Ok(Ok(Err(source))) => Err(QueueError::Refused {
                 operation: "telling a queue's depth",
+                source: Box::new(source),
+            }),
+            Ok(Err(_)) | Err(_) => Err(QueueError::Away),
+        }
+    }
+
+    async fn remake_if_mute(&self, queue: QueueName) -> Result<bool, QueueError> {
+        let way = self.ways.get(&queue).ok_or(QueueError::Away)?;
+        if way.mute.load(Ordering::Relaxed) < MUTE_MAX {
+            return Ok(false);
+        }
+        let (answer, answered) = oneshot::channel();
+        self.questions
+            .send(Question::Remake { queue, answer })
+            .map_err(|_| QueueError::Away)?;
+        match timeout(PATIENCE, answered).await {
+            Ok(Ok(Ok(()))) => {
+                way.mute.store(0, Ordering::Relaxed);
+                way.orders.send(Order::Reconnect).map_err(|_| QueueError::Away)?;
+                Ok(true)
+            }
+            Ok(Ok(Err(source))) => Err(QueueError::Refused {
+                operation: "to make a queue anew",
                 source: Box::new(source),
             }),
             Ok(Err(_)) | Err(_) => Err(QueueError::Away),

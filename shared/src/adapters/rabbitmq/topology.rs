@@ -1,8 +1,11 @@
 //! The queues and the exchange that Census declares, again on every connection.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use amiquip::{AmqpValue, Channel, ExchangeDeclareOptions, ExchangeType, FieldTable, QueueDeclareOptions};
+use amiquip::{
+    AmqpValue, Channel, ExchangeDeclareOptions, ExchangeType, FieldTable, QueueDeclareOptions,
+    QueueDeleteOptions,
+};
 
 use super::connection::Session;
 use super::error::LinkFault;
@@ -45,7 +48,7 @@ impl Topology {
 
     /// Declares everything. Only durable quorum queues: RabbitMQ 4 knows no others that outlive a connection.
     pub(super) fn declare(&self, session: &mut Session) -> Result<(), LinkFault> {
-        let _alone = self.declaring.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.alone();
         // On a channel that a refusal may close.
         match self.declare_dead(&session.another_channel()?) {
             Err(fault) if fault.is_other_arguments() => tracing::warn!(
@@ -58,7 +61,25 @@ impl Topology {
     }
 
     /// The queues of the roles, which may have gone while the connection stayed.
-    pub(super) fn declare_queues(&self, channel: &Channel) -> Result<(), LinkFault> {
+    pub(super) fn declare_again(&self, channel: &Channel) -> Result<(), LinkFault> {
+        let _alone = self.alone();
+        self.declare_queues(channel)
+    }
+
+    /// Deletes a queue with all that is in it, and declares it.
+    pub(super) fn remake(&self, queue: QueueName, channel: &Channel) -> Result<(), LinkFault> {
+        let _alone = self.alone();
+        channel
+            .queue_delete(self.queue(queue), QueueDeleteOptions::default())
+            .map_err(LinkFault::refused("deleting a queue"))?;
+        self.declare_queues(channel)
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.declaring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn declare_queues(&self, channel: &Channel) -> Result<(), LinkFault> {
         for queue in QueueName::ALL {
             let dead_letters = [("x-dead-letter-exchange", AmqpValue::LongString(self.dead()))];
             channel

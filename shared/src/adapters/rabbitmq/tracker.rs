@@ -1,7 +1,7 @@
 //! Which published messages the server has confirmed. amiquip's own smoother reports a nack as an ack when a
 //! later multiple-ack passes it: a silent loss.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use amiquip::Confirm;
@@ -12,12 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 pub(super) struct Tracker {
     /// Where the answer to a delivery tag goes.
     open: BTreeMap<u64, Place>,
-    /// Those that are not settled, oldest first.
-    batches: BTreeMap<u64, Batch>,
+    batches: HashMap<u64, Batch>,
     next_batch: u64,
     last_tag: u64,
-    /// When the server last confirmed anything.
-    heard: Option<Instant>,
+    /// Since when nothing was confirmed of what was sent.
+    unheard_since: Option<Instant>,
 }
 
 struct Place {
@@ -29,7 +28,6 @@ struct Place {
 }
 
 struct Batch {
-    opened: Instant,
     confirmed: Vec<bool>,
     sent: usize,
     missing: usize,
@@ -49,7 +47,6 @@ impl Tracker {
         let number = self.next_batch;
         self.next_batch += 1;
         let batch = Batch {
-            opened: Instant::now(),
             confirmed: vec![false; len],
             sent: 0,
             missing: len,
@@ -57,6 +54,7 @@ impl Tracker {
             _window: window,
         };
         self.batches.insert(number, batch);
+        self.unheard_since.get_or_insert_with(Instant::now);
         number
     }
 
@@ -77,10 +75,9 @@ impl Tracker {
         self.last_tag
     }
 
-    /// Since when something waits and nothing was confirmed.
-    pub(super) fn waits_since(&self) -> Option<Instant> {
-        let (_, oldest) = self.batches.first_key_value()?;
-        self.heard.max(Some(oldest.opened))
+    /// Since when nothing was confirmed of what was sent; a nack is no confirm.
+    pub(super) fn unheard_since(&self) -> Option<Instant> {
+        self.unheard_since
     }
 
     /// The message could not be routed. A confirm still follows, and means nothing.
@@ -91,7 +88,6 @@ impl Tracker {
     }
 
     pub(super) fn settle(&mut self, confirm: Confirm) {
-        self.heard = Some(Instant::now());
         let (payload, acked) = match confirm {
             Confirm::Ack(payload) => (payload, true),
             Confirm::Nack(payload) => (payload, false),
@@ -108,12 +104,16 @@ impl Tracker {
         for place in settled.into_values() {
             self.answer(&place, acked && !place.returned);
         }
+        if acked {
+            self.unheard_since = (!self.batches.is_empty()).then(Instant::now);
+        }
     }
 
     /// Answers everything that is open: what was confirmed is confirmed, the rest is not known. What the server
     /// says of it later is ignored.
     pub(super) fn give_up(&mut self) {
         self.open.clear();
+        self.unheard_since = None;
         for batch in std::mem::take(&mut self.batches).into_values() {
             let _ = batch.answer.send(batch.confirmed);
         }
@@ -213,15 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_begins_with_the_oldest_that_waits_and_anew_with_each_confirm() {
-        assert_eq!(Tracker::default().waits_since(), None);
-        let (mut tracker, _answered) = opened(2);
-        let opened = tracker.waits_since();
-        assert!(opened.is_some_and(|opened| opened <= Instant::now()));
-        tracker.settle(Confirm::Ack(payload(1, false)));
-        assert!(tracker.waits_since() > opened);
-        tracker.settle(Confirm::Nack(payload(2, false)));
-        assert_eq!(tracker.waits_since(), None);
+    fn what_was_sent_is_unheard_of_until_a_confirm_and_no_nack_ends_that() {
+        assert_eq!(Tracker::default().unheard_since(), None);
+        let (mut tracker, _answered) = opened(3);
+        let sent = tracker.unheard_since();
+        assert!(sent.is_some_and(|sent| sent <= Instant::now()));
+        tracker.settle(Confirm::Nack(payload(1, false)));
+        assert_eq!(tracker.unheard_since(), sent);
+        tracker.settle(Confirm::Ack(payload(2, false)));
+        assert!(tracker.unheard_since() > sent, "one is left");
+        tracker.settle(Confirm::Ack(payload(3, false)));
+        assert_eq!(tracker.unheard_since(), None);
     }
 
     #[test]

@@ -179,6 +179,18 @@ fn start(due: u32, full: bool, handle: DispatchHandle) -> (Arc<Tasks>, Cancellat
     (store, shutdown)
 }
 
+fn start_to_nobody(handle: DispatchHandle) -> (Arc<Away>, CancellationToken) {
+    let queue = Arc::new(Away {
+        connections: watch::Sender::new(0),
+        tries: watch::Sender::new(0),
+        remade: watch::Sender::new(0),
+    });
+    let dispatcher = Dispatcher::new(tasks(1, false), Arc::clone(&queue) as _, handle);
+    let shutdown = CancellationToken::new();
+    tokio::spawn(dispatcher.run(shutdown.clone()));
+    (queue, shutdown)
+}
+
 #[tokio::test]
 async fn what_was_not_confirmed_is_sent_again_until_it_was() {
     let (store, shutdown) = start(2_500, false, DispatchHandle::default());
@@ -226,15 +238,8 @@ async fn p5_who_finds_a_full_window_at_its_start_leaves_the_rest_to_the_sweeper(
 
 #[tokio::test(start_paused = true)]
 async fn more_work_does_not_hasten_the_next_try_of_a_queue_that_is_away() {
-    let queue = Arc::new(Away {
-        connections: watch::Sender::new(0),
-        tries: watch::Sender::new(0),
-        remade: watch::Sender::new(0),
-    });
     let handle = DispatchHandle::default();
-    let dispatcher = Dispatcher::new(tasks(1, false), Arc::clone(&queue) as _, handle.clone());
-    let shutdown = CancellationToken::new();
-    tokio::spawn(dispatcher.run(shutdown.clone()));
+    let (queue, shutdown) = start_to_nobody(handle.clone());
     let mut tries = queue.tries.subscribe();
     tries.wait_for(|tries| *tries == 1).await.unwrap();
     for _ in 0..1_000 {
@@ -249,15 +254,8 @@ async fn more_work_does_not_hasten_the_next_try_of_a_queue_that_is_away() {
 
 #[tokio::test(start_paused = true)]
 async fn p5_only_who_sweeps_makes_a_queue_anew() {
-    let queue = Arc::new(Away {
-        connections: watch::Sender::new(0),
-        tries: watch::Sender::new(0),
-        remade: watch::Sender::new(0),
-    });
     let handle = DispatchHandle::default();
-    let dispatcher = Dispatcher::new(tasks(1, false), Arc::clone(&queue) as _, handle.clone());
-    let shutdown = CancellationToken::new();
-    tokio::spawn(dispatcher.run(shutdown.clone()));
+    let (queue, shutdown) = start_to_nobody(handle.clone());
     let mut tries = queue.tries.subscribe();
     tries.wait_for(|tries| *tries > 5).await.unwrap();
     assert_eq!(*queue.remade.borrow(), 0);

@@ -22,7 +22,7 @@ use crate::wire::Wakeup;
 
 const PERSISTENT: u8 = 2;
 /// How long the server may confirm nothing of what was sent, and how long an idle connection is on trial.
-pub(super) const MUTE_AFTER: Duration = Duration::from_secs(10);
+const MUTE_AFTER: Duration = Duration::from_secs(10);
 
 /// What the async side asks for.
 pub(super) enum Order {

@@ -22,8 +22,8 @@ use crate::job::QueueName;
 use crate::ports::{Clock, ComponentHealth, Deliveries, Health, JobQueue, QueueError};
 use crate::wire::Wakeup;
 
-/// Unconfirmed wake-ups of a queue at a time. Each is below 1 KiB with its share of frames, so a server that stops reading leaves
-/// less than half of the 16 MiB in amiquip's buffer after which a publish would block.
+/// Unconfirmed wake-ups of a queue at a time. Each is below 1 KiB with its share of frames, so a server that stops
+/// reading leaves less than half of the 16 MiB in amiquip's buffer after which a publish would block.
 const WINDOW: usize = 8 * 1024;
 /// Wake-ups that one batch carries: others get their turn in between.
 const CHUNK: usize = 1024;

@@ -27,9 +27,8 @@ impl AcceptStore for JobStore {
         chunks: Vec<InputChunk>,
         rejects: Vec<RejectRecord>,
     ) -> Result<(), StoreError> {
-        let _admitted = self
-            .room()
-            .admit(chunks.iter().map(|chunk| chunk.body.len()).sum())?;
+        let bytes = chunks.iter().map(|chunk| chunk.body.len()).sum();
+        let _admitted = self.admit(bytes).await?;
         self.write(Write::relaxed("stage").patience(PATIENCE), move |tx| {
             admit(tx)?;
             staging::renew(tx, upload)?;
@@ -40,9 +39,8 @@ impl AcceptStore for JobStore {
     }
 
     async fn accept(&self, job: NewJob) -> Result<Accepted, StoreError> {
-        let _admitted = self
-            .room()
-            .admit(job.chunks.iter().map(|chunk| chunk.body.len()).sum())?;
+        let bytes = job.chunks.iter().map(|chunk| chunk.body.len()).sum();
+        let _admitted = self.admit(bytes).await?;
         self.write(Write::flushed("accept").patience(PATIENCE), move |tx| {
             accept(tx, &job)
         })

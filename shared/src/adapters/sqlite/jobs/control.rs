@@ -22,7 +22,14 @@ impl JobControl for JobStore {
 
     async fn retry(&self, retry: NewRetry) -> Result<RetryOutcome, StoreError> {
         let how = Write::flushed("retry").patience(PATIENCE);
-        self.write(how, move |tx| retry::retry(tx, &retry)).await
+        // Only what makes a job needs room.
+        let full = match self.admit(0).await {
+            Ok(_) => None,
+            Err(StoreError::Busy { reason }) => Some(reason),
+            Err(error) => return Err(error),
+        };
+        self.write(how, move |tx| retry::retry(tx, &retry, full.as_deref()))
+            .await
     }
 
     async fn delete(&self, id: JobId) -> Result<DeleteOutcome, StoreError> {

@@ -51,7 +51,7 @@ pub use options::JobStoreOptions;
 use self::fault::Fault;
 use self::health::Condition;
 use self::presence::Presence;
-use self::room::Room;
+use self::room::{Admitted, Room, spare_bytes};
 use self::sums::Sums;
 use self::tx::Tx;
 use crate::adapters::sqlite::turn_watch::TurnWatch;
@@ -146,8 +146,13 @@ impl JobStore {
         &self.shared.presence
     }
 
-    fn room(&self) -> &Room {
-        &self.shared.room
+    /// P4: admits a body of so many bytes. What is free within the file is looked up only where the disk is short.
+    async fn admit(&self, bytes: usize) -> Result<Admitted<'_>, StoreError> {
+        let room = &self.shared.room;
+        match room.admit(bytes, 0) {
+            Ok(admitted) => Ok(admitted),
+            Err(_) => room.admit(bytes, self.read("spare_bytes", spare_bytes).await?),
+        }
     }
 
     async fn write<T, F>(&self, how: Write, act: F) -> Result<T, StoreError>

@@ -9,8 +9,8 @@ use super::{accept, keys, read};
 use crate::job::{JobId, JobRequest, JobState, ReportRequest};
 use crate::ports::{JobChange, JobLookup, NewJob, NewRetry, RetryOutcome};
 
-/// Makes the new job.
-pub(super) fn retry(tx: &Tx<'_>, retry: &NewRetry) -> Result<RetryOutcome, Fault> {
+/// Makes the new job, unless the disk is `full` (P4).
+pub(super) fn retry(tx: &Tx<'_>, retry: &NewRetry, full: Option<&str>) -> Result<RetryOutcome, Fault> {
     if let Some(kept) = keys::taken(tx, retry.key.as_ref(), retry.id)? {
         return Ok(RetryOutcome::KeyKept(kept));
     }
@@ -20,6 +20,9 @@ pub(super) fn retry(tx: &Tx<'_>, retry: &NewRetry) -> Result<RetryOutcome, Fault
             Some(job) if job.state.is_terminal() => job,
             _ => return refuse(tx, retry.of),
         };
+        if let Some(reason) = full {
+            return Err(Fault::Busy(reason.to_owned()));
+        }
         accept::admit(tx)?;
         make(tx, &ended, retry)?;
         keys::keep(tx, retry.key.as_ref(), retry.id)?;

@@ -1,12 +1,16 @@
-//! Room on the disk: nothing is taken in that would eat into the reserve (P4).
+//! Room on the disk: nothing is taken in that would eat into the reserve (P4). Pages that were freed within the file are
+//! room, too: a file does not shrink, and who emptied it would be refused for ever.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::time::Instant;
 
+use super::fault::Fault;
+use super::rows::count;
 use crate::ports::StoreError;
 
 /// How long the file system's word on its free space holds, less what was written since.
@@ -45,22 +49,26 @@ impl Room {
         }
     }
 
-    /// Admits a body of so many bytes beside all that are under way.
-    pub(super) fn admit(&self, bytes: usize) -> Result<Admitted<'_>, StoreError> {
+    /// Admits a body of so many bytes beside all that are under way, where `spare_bytes` are free within the file. Half
+    /// of the reserve stays free outside it: logs and projections grow there.
+    pub(super) fn admit(&self, bytes: usize, spare_bytes: u64) -> Result<Admitted<'_>, StoreError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let before = self.admitted_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let admitted = Admitted { room: self, bytes };
-        // A file system that does not say how full it is refuses the write itself when it is.
-        let Some(free) = self.free_bytes() else {
-            return Ok(admitted);
-        };
         let wanted = self.reserve_bytes.saturating_add(before).saturating_add(bytes);
+        // A file system that does not say how full it is refuses the write itself when it is.
+        let outside = self.free_bytes().unwrap_or(u64::MAX);
+        let free = if outside < self.reserve_bytes / 2 {
+            outside
+        } else {
+            outside.saturating_add(spare_bytes)
+        };
         if free < wanted {
+            self.admitted_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(StoreError::Busy {
                 reason: format!("{free} bytes are free, and {wanted} are spoken for"),
             });
         }
-        Ok(admitted)
+        Ok(Admitted { room: self, bytes })
     }
 
     fn free_bytes(&self) -> Option<u64> {
@@ -77,6 +85,12 @@ impl Room {
         let ended = self.ended_bytes.load(Ordering::Relaxed);
         looked.map(|look| look.free_bytes.saturating_sub(ended))
     }
+}
+
+/// What was freed within the file and is written to again before the file grows.
+pub(super) fn spare_bytes(connection: &Connection) -> Result<u64, Fault> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    Ok(count(pragma("freelist_count")?).saturating_mul(count(pragma("page_size")?)))
 }
 
 impl Drop for Admitted<'_> {
@@ -97,13 +111,30 @@ mod tests {
         let free = disk.f_bavail * disk.f_frsize;
         let third = usize::try_from(free / 3).unwrap();
         let room = Room::new(folder.path().to_owned(), free / 3);
-        let first = room.admit(third).unwrap();
-        assert!(matches!(room.admit(third * 2), Err(StoreError::Busy { .. })));
+        let first = room.admit(third, 0).unwrap();
+        assert!(matches!(room.admit(third * 2, 0), Err(StoreError::Busy { .. })));
         drop(first);
         assert_eq!(
             room.admitted_bytes.load(Ordering::Relaxed),
             0,
             "what was refused or written is let go"
         );
+    }
+    #[tokio::test(start_paused = true)]
+    async fn p4_what_was_freed_within_the_file_is_room_while_half_of_the_reserve_is_outside() {
+        let admits = |free_bytes, spare_bytes| {
+            let room = Room::new(PathBuf::from("."), 100);
+            let look = Look {
+                at: Instant::now(),
+                free_bytes,
+            };
+            *room.looked.lock().unwrap() = Some(look);
+            room.admit(10, spare_bytes).is_ok()
+        };
+        assert!(admits(110, 0));
+        assert!(!admits(109, 0));
+        assert!(admits(50, 60));
+        assert!(!admits(50, 59));
+        assert!(!admits(49, 1_000));
     }
 }

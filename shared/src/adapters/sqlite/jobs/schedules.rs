@@ -77,7 +77,7 @@ impl ScheduleStore for JobStore {
 
     async fn fire(&self, id: ScheduleId, firing: Firing, job: Option<NewJob>) -> Result<Fired, StoreError> {
         let _admitted = match &job {
-            Some(_) => Some(self.room().admit(0)?),
+            Some(_) => Some(self.admit(0).await?),
             None => None,
         };
         self.write(Write::flushed("fire").patience(accept::PATIENCE), move |tx| {

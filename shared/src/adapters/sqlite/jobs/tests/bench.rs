@@ -59,6 +59,15 @@ impl Bench {
     }
 
     pub(super) fn open(&self, boot_id: &str) -> JobStore {
+        self.open_with_reserve(boot_id, 0)
+    }
+
+    /// A store that finds its disk too full to take anything in.
+    pub(super) fn open_short_of_disk(&self) -> JobStore {
+        self.open_with_reserve("boot", u64::MAX)
+    }
+
+    fn open_with_reserve(&self, boot_id: &str, disk_reserve_bytes: u64) -> JobStore {
         let options = JobStoreOptions {
             lease: Duration::from_secs(15),
             retention: Duration::from_secs(60),
@@ -66,7 +75,7 @@ impl Bench {
             boot_id: boot_id.into(),
             readers: 2,
             backlog_limit: 100,
-            disk_reserve_bytes: 0,
+            disk_reserve_bytes,
             shared: true,
         };
         JobStore::open(&self.path(), self.clock.clone(), options).unwrap()

@@ -3,6 +3,7 @@
 mod bench;
 mod changes;
 mod rescue;
+mod room;
 mod together;
 mod unreadable;
 

@@ -98,6 +98,7 @@ fn state(config: &Config, host: &Host, metrics: Metrics, shutdown: CancellationT
         settings: HttpOptions {
             public_url: config.http.public_url.clone(),
             max_body_bytes: config.http.max_body_bytes,
+            max_stream_bytes: config.intake.max_stream_bytes,
             body_timeout: config.http.body_timeout,
             recipients: config.mail.allowed.clone(),
         },

@@ -86,6 +86,18 @@ impl<'a> FromRequest<'a> for NoBody {
     }
 }
 
+/// A body that means nothing: it is read, so that its client sees the answer, and belongs to the request of a key.
+pub(super) struct UnusedBody(pub(super) Bytes);
+
+impl<'a> FromRequest<'a> for UnusedBody {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let state = request
+            .data::<Arc<ApiState>>()
+            .ok_or_else(HttpProblem::internal)?;
+        Ok(Self(read(request, body.take()?, &state.settings).await?))
+    }
+}
+
 /// A body of any length, handed on as it comes.
 pub(super) struct StreamedBody {
     pub(super) stream: Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>,
@@ -116,7 +128,17 @@ impl<'a> ApiExtractor<'a> for StreamedBody {
     ) -> poem::Result<Self> {
         let hint =
             "-H 'Content-Type: application/x-ndjson' (or text/csv), without Content-Encoding, in UTF-8";
-        let media_type = match check_stream(request, hint) {
+        let state = request
+            .data::<Arc<ApiState>>()
+            .ok_or_else(HttpProblem::internal)?;
+        let checked = check_stream(request, hint).and_then(|media_type| {
+            let limit = state.settings.max_stream_bytes;
+            if announced(request).is_some_and(|length| length > limit) {
+                return Err(over_limit(limit));
+            }
+            Ok(media_type)
+        });
+        let media_type = match checked {
             Ok(media_type) => media_type,
             Err(problem) => return Err(refuse(request, body, problem).await),
         };
@@ -160,11 +182,8 @@ async fn read(request: &Request, body: Body, settings: &HttpOptions) -> Result<B
         HttpProblem::new(ProblemCode::TooLarge, detail)
     };
     let incomplete = |detail: &str| HttpProblem::new(ProblemCode::IncompleteBody, detail);
-    let announced = request
-        .header(header::CONTENT_LENGTH)
-        .and_then(|length| length.parse::<usize>().ok());
     let mut stream = std::pin::pin!(body.into_bytes_stream());
-    if announced.is_some_and(|length| length > limit) {
+    if announced(request).is_some_and(|length| length > limit as u64) {
         if request.header(header::EXPECT).is_none() {
             drain(stream).await;
         }
@@ -187,6 +206,16 @@ async fn read(request: &Request, body: Body, settings: &HttpOptions) -> Result<B
             Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
         }
     }
+}
+
+/// How long the client says that the body is.
+fn announced(request: &Request) -> Option<u64> {
+    request.header(header::CONTENT_LENGTH)?.parse().ok()
+}
+
+fn over_limit(limit: u64) -> HttpProblem {
+    let detail = format!("A streamed body holds at most {limit} bytes; send it in several parts.");
+    HttpProblem::new(ProblemCode::TooLarge, detail)
 }
 
 /// Reads on for a while after a refusal: a connection that is closed while the client still sends is reset, and

@@ -13,6 +13,7 @@ use super::key::KeyHeader;
 use super::problem::HttpProblem;
 use super::query::labels;
 use super::state::ApiState;
+use crate::contract::ProblemCode;
 use crate::openapi::Tag;
 use crate::submit::{Envelope, ImportFormat, Submitted};
 
@@ -43,7 +44,10 @@ impl ImportApi {
         match import(&state, format.0, key, label.0.as_deref(), *trace.0, &mut body).await {
             Ok(submitted) => Ok(JobAccepted::new(&state, &submitted)),
             Err(problem) => {
-                drain(body.stream).await;
+                // Who has sent nothing for so long, or is gone, has nothing on its way.
+                if problem.code() != ProblemCode::IncompleteBody {
+                    drain(body.stream).await;
+                }
                 Err(problem.into())
             }
         }

@@ -42,6 +42,10 @@ impl HttpProblem {
         }
     }
 
+    pub(super) fn code(&self) -> ProblemCode {
+        self.code
+    }
+
     /// With one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -8,6 +8,7 @@ use poem_openapi::param::Path;
 use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
+use super::body::UnusedBody;
 use super::key::KeyHeader;
 use super::problem::{HttpProblem, gone, not_ended, unknown_job};
 use super::query::JobRef;
@@ -34,8 +35,9 @@ impl RetryApi {
         /// Makes the request repeatable: the same key with the same request leads to the same job.
         #[oai(name = "Idempotency-Key")]
         key: KeyHeader,
+        body: UnusedBody,
     ) -> poem::Result<JobAccepted> {
-        let (id, key) = (id.id()?, key.read()?);
+        let (id, key) = (id.id()?, key.read()?.map(|key| key.with_body(&body.0)));
         match state.submitter.retry(id, key, *trace.0).await {
             Ok(Retried::Submitted(submitted)) => Ok(JobAccepted::new(&state, &submitted)),
             Ok(Retried::NotEnded) => Err(not_ended().into()),

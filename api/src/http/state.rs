@@ -51,6 +51,8 @@ pub struct HttpOptions {
     pub public_url: Option<String>,
     /// Bytes of a JSON body.
     pub max_body_bytes: usize,
+    /// Bytes of a streamed body.
+    pub max_stream_bytes: u64,
     /// How long a body may go without a byte.
     pub body_timeout: Duration,
     /// Who may be sent reports.

@@ -8,7 +8,7 @@ use poem_openapi::param::{Path, Query};
 use shared::wire::TraceContext;
 
 use super::accept::JobAccepted;
-use super::body::JsonBody;
+use super::body::{JsonBody, UnusedBody};
 use super::key::KeyHeader;
 use super::problem::HttpProblem;
 use super::query::labels;
@@ -65,10 +65,11 @@ impl SubmitApi {
         /// Makes the request repeatable: the same key with the same request leads to the same job.
         #[oai(name = "Idempotency-Key")]
         key: KeyHeader,
+        body: UnusedBody,
     ) -> poem::Result<JobAccepted> {
         let count = u32::try_from(count.0.0).expect("a bounded count is positive and small");
         let envelope = Envelope {
-            key: key.read()?,
+            key: key.read()?.map(|key| key.with_body(&body.0)),
             labels: labels(label.0.as_deref())?,
             trace: *trace.0,
         };

@@ -8,7 +8,7 @@ use crate::contract::{MAX_INTEGER, Problem, ProblemCode};
 /// Statuses by operation; every one may also fail with `500` and `503`.
 const PROBLEMS: [(&str, &[u16]); 18] = [
     ("submitEvents", &[400, 409, 410, 413, 415, 422]),
-    ("submitSamples", &[400, 409, 410, 422]),
+    ("submitSamples", &[400, 409, 410, 413, 422]),
     ("importEvents", &[400, 409, 410, 413, 415, 422]),
     ("createReport", &[400, 409, 410, 413, 415, 422]),
     ("createSchedule", &[400, 409, 413, 415, 422]),
@@ -21,9 +21,9 @@ const PROBLEMS: [(&str, &[u16]); 18] = [
     ("getJobResult", &[400, 404, 409, 410]),
     ("listJobRejects", &[400, 404, 410]),
     ("cancelJob", &[400, 404, 409, 410]),
-    ("cancelJobs", &[400, 409, 410, 422]),
-    ("retryJobs", &[400, 409, 410, 422]),
-    ("retryJob", &[400, 404, 409, 410, 422]),
+    ("cancelJobs", &[400, 409, 410, 413, 422]),
+    ("retryJobs", &[400, 409, 410, 413, 422]),
+    ("retryJob", &[400, 404, 409, 410, 413, 422]),
     ("deleteJob", &[400, 404, 409, 410]),
 ];
 

@@ -35,6 +35,13 @@ impl RequestKey {
         Self { key, digest }
     }
 
+    /// The key of a request with this whole body.
+    #[must_use]
+    pub fn with_body(mut self, body: &Bytes) -> Self {
+        self.update(body);
+        self
+    }
+
     pub(super) fn key(&self) -> &IdempotencyKey {
         &self.key
     }

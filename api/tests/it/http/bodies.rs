@@ -1,8 +1,12 @@
 //! Bodies are refused before they are parsed when they are too large, mislabelled or broken off.
 
+use std::task::Poll;
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 use poem::Body;
 use poem::http::{Method, StatusCode};
+use tokio::time::Instant;
 
 use super::service::Service;
 
@@ -24,6 +28,31 @@ async fn a_body_over_the_limit_is_refused_with_and_without_its_length() {
         assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(answer.json()["code"], "too_large");
     }
+}
+
+#[tokio::test]
+async fn an_import_that_announces_more_than_the_limit_is_refused_unread() {
+    let service = Service::start();
+    let unread = stream::poll_fn(|_| -> Poll<Option<std::io::Result<Vec<u8>>>> { panic!("it was read") });
+    let headers = [("content-length", "1048577"), ("expect", "100-continue")];
+    let body = Body::from_bytes_stream(unread);
+    let answer = service
+        .send(Method::POST, "/import?format=csv", &headers, body)
+        .await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.json()["code"], "too_large");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_that_stalls_is_answered_at_its_timeout() {
+    let service = Service::start();
+    let began = Instant::now();
+    let stalled = Body::from_bytes_stream(stream::pending::<std::io::Result<Vec<u8>>>());
+    let answer = service
+        .send(Method::POST, "/import?format=csv", &[], stalled)
+        .await;
+    assert_eq!(answer.json()["code"], "incomplete_body");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -87,6 +87,7 @@ impl Service {
             settings: HttpOptions {
                 public_url: None,
                 max_body_bytes: 1_000,
+                max_stream_bytes: 1 << 20,
                 body_timeout,
                 recipients,
             },

@@ -152,7 +152,7 @@ impl Config {
         file: Option<&Path>,
         flags: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<(Self, Values), ConfigError> {
-        let values = Values::layered(file, &Environment::of_process(), flags)?;
+        let values = Values::layered(file, &Environment::of_process()?, flags)?;
         Ok((Self::from_values(&values)?, values))
     }
 
@@ -194,7 +194,7 @@ impl Config {
             brokers: BrokerSettings {
                 rabbitmq_url: from.take("rabbitmq_url", String::new(), rabbitmq_url),
                 rabbitmq_prefix: from.take("rabbitmq_prefix", String::new(), broker_name),
-                kafka_brokers: from.take("kafka_brokers", String::new(), |text| Ok(text.to_owned())),
+                kafka_brokers: from.take("kafka_brokers", String::new(), kafka_brokers),
                 kafka_topic: from.take("kafka_topic", String::new(), broker_name),
                 kafka_accept_unfit_topic: from.take("kafka_accept_unfit_topic", false, yes_or_no),
             },
@@ -237,6 +237,18 @@ fn rabbitmq_url(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("it has to be an address like amqp://user:password@host:5672/%2f".to_owned())
+    }
+}
+
+fn kafka_brokers(text: &str) -> Result<String, String> {
+    let brokers: Vec<_> = text.split(',').map(str::trim).collect();
+    let is_broker = |broker: &str| names_host(broker.split_once("://").map_or(broker, |(_, rest)| rest));
+    if brokers.iter().all(|broker| is_broker(broker)) {
+        Ok(brokers.join(","))
+    } else {
+        Err(format!(
+            "`{text}` is not a list of servers like kafka-1:9092,kafka-2:9092"
+        ))
     }
 }
 
@@ -319,6 +331,20 @@ mod tests {
         }
         for url in ["amqp://host", "amqp://me:p@ss/w@host:1/%2f", "amqp://[::1]:1/x"] {
             assert_eq!(load(&[("rabbitmq_url", url)]).unwrap().brokers.rabbitmq_url, url);
+        }
+    }
+
+    #[test]
+    fn kafka_is_one_server_or_more() {
+        for text in ["k:9092", "k", "10.0.0.1:1,[::1]:2", "PLAINTEXT://k:9092"] {
+            assert_eq!(
+                load(&[("kafka_brokers", text)]).unwrap().brokers.kafka_brokers,
+                text
+            );
+        }
+        for text in ["", ",", "k:9092,", "k:99999", ":9092"] {
+            let fault = load(&[("kafka_brokers", text)]).unwrap_err().to_string();
+            assert!(fault.contains("`kafka_brokers`"), "{fault}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub use concern::{
 pub use flags::Flags;
 pub use keys::{KEYS, Key};
 pub use mail::{MailSettings, Post};
-pub use source::{Environment, FileFault, Origin, Values};
+pub use source::{Environment, FileFault, NotText, Origin, Values};
 
 /// Why the program does not start; every fault at once, each naming its key.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum ConfigError {
     /// The file cannot be used.
     #[error(transparent)]
     File(#[from] FileFault),
+    /// The environment cannot be used.
+    #[error(transparent)]
+    Environment(#[from] NotText),
     /// Values that make no sense.
     #[error("{}", Lines(.0))]
     Values(Vec<ValueFault>),

@@ -1,6 +1,7 @@
 //! Where values come from: defaults, file, environment, flags. The only place that reads the environment.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -35,19 +36,33 @@ impl fmt::Display for Origin {
 pub struct Environment(pub Vec<(String, String)>);
 
 impl Environment {
-    /// The variables of this process that begin with `CENSUS_`; what is not UTF-8 is not ours.
-    #[must_use]
-    pub fn of_process() -> Self {
-        let ours = std::env::vars_os().filter_map(|(name, value)| {
-            Some((
-                name.into_string()
-                    .ok()
-                    .filter(|name| name.starts_with("CENSUS_"))?,
-                value.into_string().ok()?,
-            ))
-        });
-        Self(ours.collect())
+    /// The variables of this process that begin with `CENSUS_`.
+    ///
+    /// # Errors
+    /// [`NotText`] names one whose value is not UTF-8.
+    pub fn of_process() -> Result<Self, NotText> {
+        Self::of(std::env::vars_os())
     }
+
+    fn of(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Self, NotText> {
+        let ours = variables.filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            name.starts_with("CENSUS_").then_some((name, value))
+        });
+        let texts = ours.map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(NotText { variable: name }),
+        });
+        texts.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A variable whose value is not UTF-8.
+#[derive(Debug, thiserror::Error)]
+#[error("the value of the variable {variable} is not UTF-8")]
+pub struct NotText {
+    /// Its name.
+    variable: String,
 }
 
 /// A configuration file that cannot be used.
@@ -273,6 +288,16 @@ mod tests {
         std::fs::write(&file, "leese = \"20s\"\n").unwrap();
         let fault = Values::layered(Some(&file), &Environment::default(), []).unwrap_err();
         assert!(fault.to_string().contains("`leese`"), "{fault}");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_utf8_is_named_unless_it_is_not_ours() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let bad = || OsString::from_vec(b"\xff".to_vec());
+        let variable = |name: &str| std::iter::once((OsString::from(name), bad()));
+        let fault = Environment::of(variable("CENSUS_LISTEN")).unwrap_err();
+        assert!(fault.to_string().contains("CENSUS_LISTEN"), "{fault}");
+        assert!(Environment::of(variable("LISTEN")).unwrap().0.is_empty());
     }
 
     #[test]

@@ -118,7 +118,8 @@ pub(super) fn web_address(text: &str) -> Result<String, String> {
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
     match host {
-        Some(host) if !host.is_empty() && !text.contains(['?', '#', ' ']) => {
+        // What stands before an `@` would be a name and a password, and every client would see it.
+        Some(host) if !host.is_empty() && !text.contains(['?', '#', ' ', '@']) => {
             Ok(text.trim_end_matches('/').to_owned())
         }
         _ => Err(format!(

@@ -213,7 +213,7 @@ impl Check<'_> {
     }
 
     fn datetime(text: &str, _: usize) -> Result<Option<Timestamp>, (FaultCode, String)> {
-        let text = text.trim();
+        let text = clean_text(text);
         if text.is_empty() {
             return Ok(None);
         }
@@ -256,6 +256,20 @@ mod tests {
     }
 
     const WHEN: &str = "2019-05-07 19:54:13.563";
+
+    #[test]
+    fn a_datetime_is_cleaned_as_any_text_before_it_is_read() {
+        for when in [
+            " 2019-05-07 19:54:13.563Z ",
+            "2019-05-07 \u{a0} 19:54:13.563",
+            "2019-05-07\t19:54:13.563",
+            "2019-05-07T19:54:13.563\u{200b}Z",
+        ] {
+            let raw = raw("ann", ["Austin", "TX", "US", ""], when);
+            let clean = clean(&raw, 200, "#").unwrap();
+            assert_eq!(clean.user.datetime, WHEN.parse().unwrap(), "{when:?}");
+        }
+    }
 
     #[test]
     fn the_event_of_the_first_readme_becomes_clean() {

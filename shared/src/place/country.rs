@@ -57,6 +57,15 @@ mod tests {
             ("St. Lucia", "LC"),
             ("The Gambia", "GM"),
             ("Niger", "NE"),
+            ("Niger (the)", "NE"),
+            ("United States of America (the)", "US"),
+            ("Korea (the Democratic People's Republic of)", "KP"),
+            ("Korea (the Republic of)", "KR"),
+            ("Congo (the Democratic Republic of the)", "CD"),
+            ("Tanzania, the United Republic of", "TZ"),
+            ("Netherlands (Kingdom of the)", "NL"),
+            ("Falkland Islands (the) [Malvinas]", "FK"),
+            ("Cocos (Keeling) Islands (the)", "CC"),
         ] {
             assert_eq!(country(name).map(|country| country.code), Some(code), "{name}");
         }

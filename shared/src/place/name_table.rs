@@ -25,22 +25,20 @@ impl NameTable {
 
     /// The code of a name.
     pub(super) fn code(&self, name: &str) -> Option<&'static str> {
-        let reduced = reduce(name);
-        let code = self.0.get(&reduced).or_else(|| {
-            let first_word = name.split_whitespace().next()?;
-            let rest = reduced
-                .strip_prefix("the")
-                .filter(|_| first_word.eq_ignore_ascii_case("the"))?;
-            self.0.get(rest)
-        });
-        code.copied()
+        self.0.get(&reduce(name)).copied()
     }
 }
 
-/// Only letters and digits, folded, so that `W. Va.`, `W.Va` and `w va` are one name.
+/// Only letters and digits, folded and without articles, so that `W. Va.`, `W.Va` and `w va` are one name, and `Korea
+/// (the Republic of)`, as ISO 3166-1 spells it, is `Korea, Republic of`.
 fn reduce(name: &str) -> String {
     fold(&name.replace('&', "and"))
-        .chars()
-        .filter(|c| c.is_alphanumeric())
+        .split(|c: char| !c.is_alphanumeric() || is_apostrophe(c))
+        .filter(|word| *word != "the")
         .collect()
+}
+
+/// Those that Unicode counts among the letters, like the one of Hawaiʻi.
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\u{2bb}' | '\u{2bc}')
 }

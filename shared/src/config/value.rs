@@ -122,9 +122,8 @@ pub(super) fn web_address(text: &str) -> Result<String, String> {
         Some(host) if !host.is_empty() && !text.contains(['?', '#', ' ', '@']) => {
             Ok(text.trim_end_matches('/').to_owned())
         }
-        _ => Err(format!(
-            "`{text}` is not an address like https://census.example.com"
-        )),
+        // The text itself is not repeated: it may hold a password.
+        _ => Err("it has to be an address like https://census.example.com, without a password".to_owned()),
     }
 }
 

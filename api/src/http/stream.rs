@@ -154,7 +154,11 @@ impl Watch {
 impl IntoResponse for JobStream {
     fn into_response(self) -> Response {
         let mut response = match self {
-            Self::Events(watch) => SSE::new(watch.events()).keep_alive(COMMENT_EVERY).into_response(),
+            // The connection closes with the stream: who reads to its end need not know how a body ends.
+            Self::Events(watch) => SSE::new(watch.events())
+                .keep_alive(COMMENT_EVERY)
+                .with_header(header::CONNECTION, "close")
+                .into_response(),
             Self::History(history) => Response::builder().content_type(JSON).body(json::text(&history)),
             Self::Over => StatusCode::NO_CONTENT.into_response(),
         };

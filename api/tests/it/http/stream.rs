@@ -25,6 +25,7 @@ async fn a_stream_shows_each_change_and_closes_after_the_end() {
     assert_eq!(answer.header("content-type"), "text/event-stream");
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("x-accel-buffering"), "no");
+    assert_eq!(answer.header("connection"), "close");
     let frames = frames(&answer);
     assert_eq!(frames[0].name, "job");
     assert_eq!(frames[0].id, "W/\"7-1\"", "the id is that of the ETag");

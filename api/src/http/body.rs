@@ -75,10 +75,8 @@ pub(super) struct NoBody;
 
 impl<'a> FromRequest<'a> for NoBody {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let state = request
-            .data::<Arc<ApiState>>()
-            .ok_or_else(HttpProblem::internal)?;
-        if read(request, body.take()?, &state.settings).await?.is_empty() {
+        let UnusedBody(bytes) = <UnusedBody as FromRequest>::from_request(request, body).await?;
+        if bytes.is_empty() {
             return Ok(Self);
         }
         let detail = "This request takes no body; what it takes stands in the query.";

@@ -39,7 +39,7 @@ impl Environment {
     /// The variables of this process that begin with `CENSUS_`.
     ///
     /// # Errors
-    /// [`NotText`] names one whose value is not UTF-8.
+    /// [`NotText`] names one of a key whose value is not UTF-8.
     pub fn of_process() -> Result<Self, NotText> {
         Self::of(std::env::vars_os())
     }
@@ -51,7 +51,9 @@ impl Environment {
         });
         let texts = ours.map(|(name, value)| match value.into_string() {
             Ok(value) => Ok((name, value)),
-            Err(_) => Err(NotText { variable: name }),
+            Err(_) if key_of(&name).is_some() => Err(NotText { variable: name }),
+            // It is warned of by its name, whatever it holds.
+            Err(value) => Ok((name, value.to_string_lossy().into_owned())),
         });
         texts.collect::<Result<_, _>>().map(Self)
     }
@@ -200,19 +202,24 @@ impl Values {
 
     fn read_environment(&mut self, environment: &Environment) {
         for (name, value) in &environment.0 {
-            let key = name.strip_prefix("CENSUS_").map(str::to_ascii_lowercase);
-            match key.as_deref().and_then(Key::by_name) {
-                Some(key) if key.environment() == *name => {
+            match key_of(name) {
+                Some(key) => {
                     if !value.is_empty() {
                         self.set(key, value.clone(), Origin::Environment);
                     }
                 }
-                _ => self
+                None => self
                     .warnings
                     .push(format!("the variable {name} is not one of Census and is ignored")),
             }
         }
     }
+}
+
+/// The key that a variable sets.
+fn key_of(variable: &str) -> Option<&'static Key> {
+    let name = variable.strip_prefix("CENSUS_")?.to_ascii_lowercase();
+    Key::by_name(&name).filter(|key| key.environment() == variable)
 }
 
 fn toml_text(value: &toml::Value) -> Option<String> {
@@ -298,6 +305,8 @@ mod tests {
         let fault = Environment::of(variable("CENSUS_LISTEN")).unwrap_err();
         assert!(fault.to_string().contains("CENSUS_LISTEN"), "{fault}");
         assert!(Environment::of(variable("LISTEN")).unwrap().0.is_empty());
+        let unknown = Environment::of(variable("CENSUS_PORT")).unwrap();
+        assert_eq!(Values::layered(None, &unknown, []).unwrap().warnings.len(), 1);
     }
 
     #[test]
